@@ -1,0 +1,213 @@
+"""The glass formers of the paper: one pair potential, two distributions of particle sizes.
+
+The potential is the inverse power law phi(r) = (lambda/r)^n + sum_{l=0..3} c_2l (r/lambda)^(2l), cut off at
+x_c lambda, where the coefficients make phi and its first three derivatives vanish (Lerner, J. Non-Cryst. Solids 522,
+119570 (2019), the paper's reference [40]). Two particles of diameters a and b interact with
+
+    lambda_ab = (a + b)/2 (1 - n_a |a - b|).
+
+The binary IPL mixture is the same form: diameters 1.0 and 1.4 with n_a = 1/24 give lambda_SL = 1.2 (1 - 0.4/24) = 1.18.
+Everything is in simulation units: lengths in the smallest diameter, energies in the potential's prefactor, unit mass.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass, fields
+
+import numpy as np
+
+from nqe_core.errors import InputError
+
+SMOOTHNESS = 3  # q: derivatives of the potential that vanish at the cutoff, beside its value
+
+SIZE_DISTRIBUTIONS = ("binary", "power_law")
+
+
+def _double_factorial(n: int) -> int:
+    return math.prod(range(n, 0, -2))
+
+
+def smoothing_coefficients(exponent: int, cutoff: float) -> np.ndarray:
+    """Coefficients c_0, c_2, c_4, c_6 that make the potential vanish smoothly at the cutoff.
+
+    Parameters
+    ----------
+    exponent : int
+        n of the inverse power law.
+    cutoff : float
+        x_c, in units of lambda.
+
+    Returns
+    -------
+    ndarray, shape=(4,)
+        c_2l = (-1)^(l+1) / [(2q-2l)!! (2l)!!] (n+2q)!! / [(n-2)!! (n+2l)] x_c^-(n+2l), q = 3.
+    """
+    n, q = exponent, SMOOTHNESS
+    return np.array(
+        [
+            (-1) ** (k + 1)
+            / (_double_factorial(2 * q - 2 * k) * _double_factorial(2 * k))
+            * (_double_factorial(n + 2 * q) / (_double_factorial(n - 2) * (n + 2 * k)))
+            * cutoff ** -(n + 2 * k)
+            for k in range(q + 1)
+        ]
+    )
+
+
+@dataclass(frozen=True)
+class Model:
+    """Constants of one glass former.
+
+    Parameters
+    ----------
+    name : str
+        Key in `MODELS`.
+    dimension : int
+        d, one of 2, 3, 4.
+    number_density : float
+        N/V.
+    exponent : int
+        n of the inverse power law; the kernels are compiled for n = 10.
+    cutoff : float
+        x_c: the range of a pair in units of its lambda.
+    nonadditivity : float
+        n_a, see the module's head.
+    size_distribution : {"binary", "power_law"}
+        50:50 mixture of the two diameters, or p(lambda) ~ lambda^-3 between them.
+    smallest_diameter, largest_diameter : float
+        Ends of the size distribution.
+    shear_modulus_infinity : float
+        G of glasses quenched from high parent temperature, Table II; it sets the unit of frequency.
+    table_density : float
+        The density that Table II prints.
+    """
+
+    name: str
+    dimension: int
+    number_density: float
+    exponent: int
+    cutoff: float
+    nonadditivity: float
+    size_distribution: str
+    smallest_diameter: float
+    largest_diameter: float
+    shear_modulus_infinity: float
+    table_density: float
+
+    def __post_init__(self) -> None:
+        where = f"model {self.name!r}"
+        if self.dimension not in (2, 3, 4):
+            raise InputError(f"{where}: dimension is {self.dimension!r}, must be 2, 3 or 4")
+        if self.exponent != 10:
+            raise InputError(f"{where}: exponent is {self.exponent!r}, the kernels are compiled for 10")
+        if self.size_distribution not in SIZE_DISTRIBUTIONS:
+            raise InputError(f"{where}: size_distribution {self.size_distribution!r} is not one of {SIZE_DISTRIBUTIONS}")
+        for name in ("number_density", "cutoff", "smallest_diameter", "shear_modulus_infinity", "table_density"):
+            value = getattr(self, name)
+            if not (math.isfinite(value) and value > 0):
+                raise InputError(f"{where}: {name} is {value!r}, must be positive")
+        if not (math.isfinite(self.largest_diameter) and self.largest_diameter >= self.smallest_diameter):
+            raise InputError(f"{where}: largest_diameter is {self.largest_diameter!r}, below the smallest")
+        spread = self.largest_diameter - self.smallest_diameter
+        if not 0 <= self.nonadditivity * spread < 1:
+            raise InputError(f"{where}: nonadditivity {self.nonadditivity!r} must keep every pair's lambda positive")
+
+    @classmethod
+    def from_parameters(cls, name: str, parameters: dict) -> Model:
+        """Build a model from a mapping of its constants, as stored in files and in config/models.yaml."""
+        known = {field.name for field in fields(cls)} - {"name"}
+        parameters = {key: value for key, value in parameters.items() if key != "name"}
+        if unknown := sorted(set(parameters) - known):
+            raise InputError(f"model {name!r}: unknown parameter {unknown[0]!r} (known: {', '.join(sorted(known))})")
+        if missing := sorted(known - set(parameters)):
+            raise InputError(f"model {name!r}: parameter {missing[0]!r} is missing")
+        for key, value in parameters.items():
+            wanted = str if key == "size_distribution" else int if key in ("dimension", "exponent") else (int, float)
+            if isinstance(value, bool) or not isinstance(value, wanted):
+                raise InputError(f"model {name!r}: {key} is {value!r}, which has the wrong type")
+        return cls(name=name, **parameters)
+
+    def parameters(self) -> dict:
+        """The constants as a plain dict (the inverse of `from_parameters`)."""
+        return asdict(self)
+
+    @property
+    def potential(self) -> np.ndarray:
+        """Parameters of the pair potential for the kernels: [x_c^2, c_0, c_2, c_4, c_6]."""
+        return np.concatenate([[self.cutoff**2], smoothing_coefficients(self.exponent, self.cutoff)])
+
+    @property
+    def largest_range(self) -> float:
+        """Distance beyond which no pair of this model interacts."""
+        # lambda_ab is not always largest for two large particles; a bound is enough here and tight for both models
+        return self.cutoff * self.largest_diameter
+
+    def box_length(self, n_particles: int) -> float:
+        """L = (N / number_density)^(1/d)."""
+        return (n_particles / self.number_density) ** (1.0 / self.dimension)
+
+    def minimum_particles(self) -> int:
+        """Fewest particles for which the minimum image is unique: L >= 2 x_c lambda_max."""
+        return math.ceil(self.number_density * (2.0 * self.largest_range) ** self.dimension)
+
+    def check_particles(self, n_particles: int) -> None:
+        """Raise `InputError` when a box of `n_particles` is narrower than twice the potential's range."""
+        least = self.minimum_particles()
+        if n_particles < least:
+            raise InputError(
+                f"model {self.name!r}: n_particles is {n_particles}, too small for the cutoff: the box must be at "
+                f"least {2 * self.largest_range:.3f} wide, which takes {least} particles"
+            )
+
+    def draw_diameters(self, n_particles: int, rng: np.random.Generator) -> np.ndarray:
+        """Particle sizes, in random order.
+
+        Both distributions are sampled without noise in their shape: exactly half of the binary particles are large
+        (one more small one when N is odd), and the power law is stratified, one size from each of N slices of equal
+        probability. So samples differ in their structure, not in their composition.
+
+        Returns
+        -------
+        ndarray, shape=(N,)
+        """
+        small, large = self.smallest_diameter, self.largest_diameter
+        if self.size_distribution == "binary":
+            diameters = np.full(n_particles, small)
+            diameters[: n_particles // 2] = large
+        else:
+            quantile = (np.arange(n_particles) + rng.random(n_particles)) / n_particles
+            # p(s) ~ s^-3 on [a, b]: F(s) = (a^-2 - s^-2) / (a^-2 - b^-2)
+            diameters = (small**-2 - quantile * (small**-2 - large**-2)) ** -0.5
+        return rng.permutation(diameters)
+
+
+def _ipl(name: str, dimension: int, density: float, shear_modulus: float) -> Model:
+    return Model(
+        name=name, dimension=dimension, number_density=density, exponent=10, cutoff=1.48, nonadditivity=1.0 / 24.0,
+        size_distribution="binary", smallest_diameter=1.0, largest_diameter=1.4,
+        shear_modulus_infinity=shear_modulus, table_density=density,
+    )  # fmt: skip
+
+
+MODELS: dict[str, Model] = {
+    "ipl2d": _ipl("ipl2d", 2, 0.86, 15.8),
+    "ipl3d": _ipl("ipl3d", 3, 0.82, 12.4),
+    "ipl4d": _ipl("ipl4d", 4, 0.80, 10.9),
+    # ASSUME: N/V = 0.58. Table II prints 0.65, but with the published potential that density gives G = 14.5-15.1 at
+    # T = 1.3, not Table II's 9.22; at 0.58, the density of the one public configuration of this model, G saturates at
+    # 9.2 above T = 0.9, as Table II says.
+    "poly3d": Model(
+        name="poly3d", dimension=3, number_density=0.58, exponent=10, cutoff=1.4, nonadditivity=0.1,
+        size_distribution="power_law", smallest_diameter=1.0, largest_diameter=2.22,
+        shear_modulus_infinity=9.22, table_density=0.65,
+    ),
+}  # fmt: skip
+
+
+def get_model(name: str) -> Model:
+    """The shipped model of that name; `InputError` names the known ones otherwise."""
+    try:
+        return MODELS[name]
+    except KeyError:
+        raise InputError(f"unknown model {name!r} (known: {', '.join(MODELS)})") from None
