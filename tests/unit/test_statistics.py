@@ -1,0 +1,180 @@
+"""Statistics on synthetic data whose answer is known."""
+
+import math
+
+import numpy as np
+import pytest
+
+from nqe_core import statistics
+from nqe_core.statistics import Estimate
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(7)
+
+
+def lowest_modes(rng, samples, beta, modes=400):
+    """The lowest of many frequencies drawn from D(omega) ~ omega^beta on [0, 1]."""
+    return (rng.random((samples, modes)) ** (1 / (1 + beta))).min(axis=1)
+
+
+@pytest.mark.parametrize(("successes", "trials", "low", "high"), [
+    (0, 10, 0.0, 0.2775), (5, 10, 0.2366, 0.7634), (10, 10, 0.7225, 1.0), (66, 1000, 0.0523, 0.0831),
+])  # fmt: skip
+def test_wilson_interval_agrees_with_tables(successes, trials, low, high):
+    assert statistics.wilson_interval(successes, trials) == pytest.approx((low, high), abs=2e-4)
+
+
+def test_wilson_interval_of_nothing_is_everything():
+    assert statistics.wilson_interval(0, 0) == (0.0, 1.0)
+    assert not statistics.proportion(0, 0).known
+
+
+def test_bootstrap_error_of_the_mean_is_its_standard_error(rng):
+    values = rng.normal(3.0, 2.0, 2000)
+    ours, exact = statistics.bootstrap(np.mean, values, resamples=800), statistics.mean(values)
+    assert ours.value == pytest.approx(exact.value)
+    assert ours.error == pytest.approx(exact.error, rel=0.12)
+    assert ours.low < 3.0 < ours.high
+
+
+def test_failed_samples_do_not_count():
+    values = np.r_[np.arange(20.0), np.nan, np.inf]
+    assert statistics.median(values).count == 20
+    assert statistics.median(values).value == 9.5
+
+
+def test_median_power_law_finds_slope_despite_an_upper_tail(rng):
+    x = np.exp(rng.uniform(-3, 0, 4000))
+    y = 0.3 * x**4 * np.exp(rng.normal(0, 0.7, 4000))
+    y[rng.random(4000) < 0.2] *= 1e4  # hybridised modes, far above
+    law = statistics.median_power_law(x, y, resamples=60)
+    assert law.exponent.low < 4.0 < law.exponent.high
+    assert law.exponent.error < 0.06
+
+
+def test_median_power_law_keeps_to_its_cuts(rng):
+    x = np.exp(rng.uniform(-3, 0, 4000))
+    y = np.where(x < 0.3, 2.0 * x**2, 2.0 * 0.3**2) * np.exp(rng.normal(0, 0.1, 4000))
+    law = statistics.median_power_law(x, y, upper=0.3, resamples=40)
+    assert law.exponent.value == pytest.approx(2.0, abs=0.05)
+    assert law.amplitude == pytest.approx(2.0, rel=0.1)
+    assert law.exponent.count == (x < 0.3).sum()
+
+
+def test_median_power_law_of_exact_data_is_exact():
+    x = np.geomspace(0.1, 1, 50)
+    law = statistics.median_power_law(x, 5 * x**-1, resamples=20)
+    assert law.exponent.value == pytest.approx(-1.0, abs=1e-6)
+    assert law.amplitude == pytest.approx(5.0, rel=1e-5)
+
+
+def test_coverage_of_the_power_law_interval(rng):
+    hits = 0
+    for _ in range(60):
+        x = np.exp(rng.uniform(-2, 0, 150))
+        law = statistics.median_power_law(x, x**2 * np.exp(rng.normal(0, 0.8, 150)), resamples=100)
+        hits += law.exponent.low <= 2.0 <= law.exponent.high
+    assert hits >= 50  # 95 % of 60 is 57; fewer than 50 would be a 5-sigma failure of the bootstrap
+
+
+@pytest.mark.parametrize("beta", [4.0, 2 / 3, 1 / 4])
+def test_lowest_mode_exponent_recovers_the_density_of_all_modes(rng, beta):
+    ours = statistics.lowest_mode_exponent(lowest_modes(rng, 3000, beta))
+    assert ours.value == pytest.approx(beta, abs=4 * ours.error)
+    assert ours.error < 0.035 * (1 + beta)
+
+
+def test_lowest_mode_exponent_with_a_cut_ignores_what_lies_above(rng):
+    lowest = lowest_modes(rng, 4000, 4.0)
+    cut = float(np.quantile(lowest, 0.5))
+    spoiled = np.where(lowest < cut, lowest, cut * 1.2)  # say, every sample above is a phonon
+    ours = statistics.lowest_mode_exponent(spoiled, cut)
+    assert ours.count == 2000
+    assert ours.value == pytest.approx(4.0, abs=4 * ours.error)
+    assert ours.value == pytest.approx(statistics.lowest_mode_exponent(lowest, cut).value)
+
+
+def test_plain_tail_fit_is_biased_for_lowest_modes_but_right_for_many(rng):
+    everything = rng.random(20000) ** (1 / 5)
+    assert statistics.tail_exponent(everything, 0.6).value == pytest.approx(4.0, abs=0.3)
+    lowest = lowest_modes(rng, 4000, 4.0)
+    cut = float(np.quantile(lowest, 0.7))
+    assert statistics.tail_exponent(lowest, cut).value < 3.6
+    assert abs(statistics.lowest_mode_exponent(lowest, cut).value - 4.0) < 0.35
+
+
+def test_running_median_follows_the_law_inside_its_band(rng):
+    x = np.exp(rng.uniform(-2, 0, 3000))
+    curve = statistics.running_median(x, x**2 * np.exp(rng.normal(0, 0.5, 3000)), bins=10)
+    assert len(curve.x) == 10
+    assert curve.count.sum() == 3000
+    # the steep law inside a bin shifts its median a little against the median of x: compare with a margin
+    inside = (curve.low * 0.95 <= curve.x**2) & (curve.x**2 <= curve.high * 1.05)
+    assert inside.sum() >= 9
+
+
+def test_running_median_merges_sparse_bins():
+    x = np.r_[0.01, 0.02, 0.04, np.linspace(0.5, 1, 30), 10.0]
+    curve = statistics.running_median(x, np.ones(34), bins=8, least=5)
+    assert (curve.count >= 5).all()
+    assert curve.count.sum() == 34
+
+
+@pytest.mark.parametrize("count", [0, 1, 4])
+def test_running_median_of_too_few_samples_is_empty(count):
+    assert len(statistics.running_median(np.ones(count), np.ones(count), least=5).x) == 0
+
+
+def test_prefactor_and_its_growth_with_size(rng):
+    lengths, values = np.array([20.0, 40.0, 80.0]), []
+    for length in lengths:
+        x = np.exp(rng.uniform(-2, 0, 500))
+        values.append(statistics.prefactor(x, 0.1 * length**2 * x**2 * np.exp(rng.normal(0, 0.4, 500)), 2))
+    assert values[0].value == pytest.approx(40.0, rel=0.15)
+    growth = statistics.size_exponent(lengths, values)
+    assert growth.value == pytest.approx(2.0, abs=4 * growth.error)
+    assert growth.count == 1500
+
+
+def test_size_exponent_of_two_sizes_propagates_their_errors():
+    values = [Estimate(1.0, 0.1, 0.8, 1.2, 50), Estimate(16.0, 1.6, 12.8, 19.2, 50)]
+    growth = statistics.size_exponent(np.array([1.0, 2.0]), values)
+    assert growth.value == pytest.approx(4.0)
+    assert growth.error == pytest.approx(0.1 * math.sqrt(2) / math.log(2))
+
+
+def test_logarithmic_density_is_normalised(rng):
+    values = rng.random(5000) ** (1 / 5)
+    centres, density, error = statistics.logarithmic_density(values, 20)
+    assert (error > 0).all()
+    step = math.log(values.max() / values.min()) / 20
+    assert (density * centres).sum() * 2 * math.sinh(step / 2) == pytest.approx(1.0, abs=1e-6)
+
+
+@pytest.mark.parametrize("estimate", [
+    lambda: statistics.median(np.ones(3)),
+    lambda: statistics.median_power_law(np.ones(4), np.ones(4)).exponent,
+    lambda: statistics.median_power_law(np.ones(40), np.ones(40)).exponent,  # no range of x
+    lambda: statistics.lowest_mode_exponent(np.ones(3)),
+    lambda: statistics.tail_exponent(np.ones(3), 2.0),
+    lambda: statistics.size_exponent(np.array([1.0]), [Estimate(1, 1, 0, 2, 9)]),
+    lambda: statistics.mean(np.ones(1)),
+])  # fmt: skip
+def test_too_few_samples_give_a_missing_estimate(estimate):
+    assert not estimate().known
+
+
+@pytest.mark.parametrize(("low", "high", "count", "expected"), [
+    (3.9, 4.1, 500, "agrees"), (3.0, 3.4, 500, "differs"), (3.0, 5.0, 500, "too few samples"),
+    (3.9, 4.1, 5, "too few samples"), (3.4, 3.8, 500, "agrees"), (math.nan, math.nan, 500, "too few samples"),
+])  # fmt: skip
+def test_verdict_follows_the_stated_rule(low, high, count, expected):
+    ours = Estimate((low + high) / 2, (high - low) / 4, low, high, count)
+    assert statistics.verdict(ours, (3.7, 4.3), least_samples=10) == expected
+
+
+def test_samples_needed_scale_with_the_square_of_the_width():
+    assert statistics.samples_needed(Estimate(4, 1, 3, 5, 100), (3.75, 4.25)) == 1600
+    assert math.isnan(statistics.samples_needed(Estimate.missing(3), (3.7, 4.3)))
