@@ -1,0 +1,96 @@
+"""Energy, forces and pressure of a configuration."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from nqe_core.configuration import Configuration
+from nqe_core.errors import InputError
+from nqe_core.kernels import forces as kernel
+from nqe_core.kernels import neighbors
+from nqe_core.models import Model
+
+
+@dataclass(frozen=True)
+class PairList:
+    """Half Verlet list of a configuration, over particles sorted by cell.
+
+    `order[k]` is the particle at sorted place k; `start`, `partner` and the positions refer to sorted places.
+    """
+
+    order: np.ndarray
+    positions: np.ndarray
+    start: np.ndarray
+    partner: np.ndarray
+    inverse_lambda2: np.ndarray
+
+    @classmethod
+    def of(cls, configuration: Configuration, model: Model, skin: float = 0.0) -> PairList:
+        """List every pair closer than its cutoff plus `skin`."""
+        check_fits(configuration, model)
+        x = configuration.positions.ravel().copy()
+        diameters = configuration.diameters.copy()
+        box = configuration.box
+        reach = model.cutoff * float(diameters.max()) + skin
+        n_cells = neighbors.cells_per_side(box, reach)
+        order, cell_start = neighbors.sort_by_cell(x, box, n_cells)
+        neighbors.permute(x, order, configuration.dimension)
+        neighbors.permute(diameters, order, 1)
+        start, partner, inverse_lambda2 = neighbors.half_list(
+            x, diameters, box, cell_start, n_cells, model.cutoff, model.nonadditivity, skin
+        )
+        return cls(order, x, start, partner, inverse_lambda2)
+
+
+def check_fits(configuration: Configuration, model: Model) -> None:
+    """Raise `InputError` when the configuration cannot belong to the model."""
+    if configuration.dimension != model.dimension:
+        raise InputError(
+            f"the configuration has {configuration.dimension} dimensions, model {model.name!r} has {model.dimension}"
+        )
+    reach = model.cutoff * float(configuration.diameters.max())
+    if configuration.box_length < 2.0 * reach:
+        raise InputError(
+            f"the box is {configuration.box_length:.4g} wide, too small for the cutoff: model {model.name!r} with a "
+            f"largest diameter of {configuration.diameters.max():.4g} needs {2.0 * reach:.4g}"
+        )
+
+
+def pair_sums(configuration: Configuration, model: Model) -> tuple[float, float, float]:
+    """Potential energy, virial sum x_ij . f_ij, and sum of squared pair forces."""
+    pairs = PairList.of(configuration, model)
+    return kernel.pair_sums(
+        pairs.positions, pairs.start, pairs.partner, pairs.inverse_lambda2, configuration.box, model.potential
+    )
+
+
+def potential_energy(configuration: Configuration, model: Model) -> float:
+    """U, the sum of the pair energies."""
+    return pair_sums(configuration, model)[0]
+
+
+def pressure(configuration: Configuration, model: Model) -> float:
+    """Virial part of the pressure, sum_pairs x_ij . f_ij / (d V)."""
+    return pair_sums(configuration, model)[1] / (configuration.dimension * configuration.volume)
+
+
+def forces(configuration: Configuration, model: Model) -> np.ndarray:
+    """f_i = -dU/dx_i, shape=(N, d)."""
+    pairs = PairList.of(configuration, model)
+    sorted_forces = np.empty(configuration.positions.size)
+    kernel.pair_forces(
+        pairs.positions, pairs.start, pairs.partner, pairs.inverse_lambda2, configuration.box, model.potential,
+        sorted_forces, kernel.force_scratch(configuration.box),
+    )  # fmt: skip
+    result = np.empty_like(configuration.positions)
+    result[pairs.order] = sorted_forces.reshape(result.shape)
+    return result
+
+
+def force_ratio(configuration: Configuration, model: Model) -> float:
+    """Typical gradient over typical pair force, sqrt(sum f_i^2) / sqrt(sum f_ij^2): zero in mechanical equilibrium."""
+    total = float(np.sqrt(np.sum(forces(configuration, model) ** 2)))
+    pair = np.sqrt(pair_sums(configuration, model)[2])
+    return float(total / pair) if pair > 0 else 0.0

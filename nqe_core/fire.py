@@ -1,0 +1,143 @@
+"""Quench to the inherent state: FIRE, finished by limited-memory BFGS."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from nqe_core.configuration import Configuration
+from nqe_core.energy import check_fits, force_ratio, pair_sums
+from nqe_core.kernels import dynamics, relaxation
+from nqe_core.models import Model
+
+FORCE_TOLERANCE = 1e-11  # typical gradient / typical pair force; float64 reaches about 1e-13
+LONGEST_TIME_STEP = 0.03  # half the stability limit 2 / omega_max of these models
+SKIN = 0.3
+BLOCK = 500  # steps between looks at the clock, so that a signal is not kept waiting
+# Below this gradient (typical force per particle) the basin is decided and L-BFGS takes over. Higher thresholds
+# sometimes end in a neighbouring minimum.
+POLISH_BELOW = 1e-3
+
+
+@dataclass(frozen=True)
+class QuenchResult:
+    """An inherent state and how it was reached.
+
+    Parameters
+    ----------
+    configuration : Configuration
+        Particles in the order they were given, wrapped into the box.
+    energy : float
+        Potential energy per particle.
+    pressure : float
+        Virial pressure.
+    force_ratio : float
+        Typical gradient over typical pair force.
+    converged : bool
+    force_evaluations : int
+    """
+
+    configuration: Configuration
+    energy: float
+    pressure: float
+    force_ratio: float
+    converged: bool
+    force_evaluations: int
+
+    @property
+    def iterations(self) -> int:
+        """One force evaluation is one iteration."""
+        return self.force_evaluations
+
+
+def _nothing() -> None:
+    pass
+
+
+def quench(
+    configuration: Configuration,
+    model: Model,
+    tolerance: float = FORCE_TOLERANCE,
+    max_evaluations: int = 400_000,
+    polish: bool = True,
+    between_blocks: Callable[[], None] = _nothing,
+) -> QuenchResult:
+    """Follow the potential energy downhill to its local minimum.
+
+    Parameters
+    ----------
+    configuration : Configuration
+    model : Model
+    tolerance : float
+        On sqrt(sum f_i^2) / sqrt(sum f_ij^2).
+    max_evaluations : int
+        Force evaluations before giving up; the result then says `converged=False`.
+    polish : bool
+        Finish with L-BFGS once the gradient is below `POLISH_BELOW`; False is FIRE all the way.
+    between_blocks : callable
+        Called every few hundred steps; may raise to interrupt.
+
+    Raises
+    ------
+    InputError
+        When the configuration does not fit the model.
+    """
+    check_fits(configuration, model)
+    x = configuration.positions.ravel().copy()
+    v = np.zeros_like(x)
+    diameters = configuration.diameters.copy()
+    identity = np.arange(configuration.n_particles, dtype=np.uint32)
+    box, potential = configuration.box, model.potential
+    state = np.array([0.5 * LONGEST_TIME_STEP, dynamics.FIRE_ALPHA, 0.0])
+    evaluations = 0
+
+    def current() -> Configuration:
+        positions = np.empty_like(configuration.positions)
+        positions[identity] = x.reshape(positions.shape)
+        return Configuration(positions, configuration.diameters, configuration.box_length)
+
+    def target() -> float:
+        # the pair forces change little once the liquid has relaxed; two per cent below the tolerance absorbs it
+        return 0.98 * tolerance * np.sqrt(pair_sums(current(), model)[2] / configuration.n_particles)
+
+    goal = target()
+    polishing = False
+    gradient = np.inf
+    while evaluations < max_evaluations:
+        between_blocks()
+        budget = min(BLOCK, max_evaluations - evaluations)
+        if polishing:
+            made, gradient, failed = relaxation.lbfgs_block(
+                x, diameters, identity, box, potential, model.nonadditivity, SKIN, budget, goal
+            )
+            # one failure is enough: from here on by dynamics
+            polishing, polish = not failed, not failed
+        else:
+            stop = max(goal, POLISH_BELOW) if polish else goal
+            made, gradient = dynamics.fire_block(
+                x, v, diameters, identity, box, potential, model.nonadditivity, SKIN, state, budget, stop,
+                LONGEST_TIME_STEP,
+            )  # fmt: skip
+            polishing = polish and gradient <= POLISH_BELOW
+        evaluations += made
+        if not np.isfinite(gradient):
+            break
+        if gradient <= max(goal, POLISH_BELOW):
+            goal = target()  # the first goal was set by the liquid's pair forces
+        if gradient <= goal:
+            break
+    if not np.isfinite(gradient):
+        return QuenchResult(configuration, np.nan, np.nan, np.inf, False, evaluations)
+    final = current().wrapped()
+    energy, virial, _ = pair_sums(final, model)
+    ratio = force_ratio(final, model)
+    return QuenchResult(
+        configuration=final,
+        energy=energy / final.n_particles,
+        pressure=virial / (final.dimension * final.volume),
+        force_ratio=ratio,
+        converged=bool(ratio <= tolerance),
+        force_evaluations=evaluations,
+    )
