@@ -1,0 +1,232 @@
+# What the rules share: the checked configuration, the sheet, and the named functions behind input and params.
+#
+# needs   config/config.yaml, config/models.yaml, config/campaigns/{campaign}.tsv, workflow/schemas/*.yaml
+# makes   nothing; it defines CAMPAIGN, RESULTS, SHEET, MODEL_FILE, ENSEMBLES
+
+import difflib
+import json
+from pathlib import Path
+
+import yaml
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import best_match
+
+from nqe_core.ensembles import read_sheet
+from nqe_core.errors import InputError
+from nqe_core.models import Model
+
+# one thread per process: samples are the parallelism, and threaded BLAS in every rank would oversubscribe the cores
+shell.prefix("export OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 NUMBA_NUM_THREADS=1; ")
+
+
+# --- configuration --------------------------------------------------------------------------------------------------
+
+
+def stop(line):
+    """End the run with one line: these are the user's typos, a traceback would only hide them."""
+    raise SystemExit(f"nqe: error: {line}")
+
+
+def explain(error):
+    """One line for a schema error, with the nearest valid key for an unknown one."""
+    where = ".".join(str(key) for key in error.absolute_path)
+    if error.validator == "additionalProperties" and "properties" in error.schema:
+        unknown = sorted(set(error.instance) - set(error.schema["properties"]))[0]
+        near = difflib.get_close_matches(unknown, error.schema["properties"], n=1)
+        hint = f" (did you mean {near[0]!r}?)" if near else ""
+        return f"unknown key {'.'.join(filter(None, [where, unknown]))!r}{hint}"
+    hint = ""
+    if error.validator == "type" and isinstance(error.instance, str) and "e" in error.instance:
+        hint = " (YAML reads 1e-8 as text: write 1.0e-8)"
+    return f"{where or 'the file'}: {error.message}{hint}"
+
+
+def check(record, schema, source):
+    """Stop unless `record` follows workflow/schemas/{schema}."""
+    rules = yaml.safe_load((Path(workflow.basedir) / "workflow/schemas" / schema).read_text())
+    error = best_match(Draft202012Validator(rules).iter_errors(record))
+    if error is not None:
+        stop(f"{source}: {explain(error)}")
+
+
+def load_models(path):
+    """The models of config/models.yaml, each checked by the library too."""
+    try:
+        parameters = yaml.safe_load(Path(path).read_text())
+    except (OSError, yaml.YAMLError) as error:
+        stop(f"{path}: {' '.join(str(error).split())}")
+    check(parameters, "models.schema.yaml", path)
+    return {name: Model.from_parameters(name, constants) for name, constants in parameters.items()}
+
+
+def load_sheet(path, models):
+    """Rows of the campaign's sheet by ensemble name, in the order of the sheet."""
+    if not Path(path).is_file():
+        known = ", ".join(sorted(file.stem for file in Path("config/campaigns").glob("*.tsv")))
+        stop(f"config: there is no campaign {config['campaign']!r} (config/campaigns/ has: {known})")
+    rows = read_sheet(path, models)
+    for row in rows:
+        if row.model not in config["cubic"]["starts"]:
+            stop(f"config/config.yaml: cubic.starts has no entry for model {row.model!r}")
+    return {row.ensemble: row for row in rows}
+
+
+check(config, "config.schema.yaml", "config/config.yaml or --config")
+
+CAMPAIGN = config["campaign"]
+RESULTS = f"results/{CAMPAIGN}"
+SHEET = f"config/campaigns/{CAMPAIGN}.tsv"
+MODEL_FILE = "config/models.yaml"
+
+try:
+    MODELS = load_models(MODEL_FILE)
+    ENSEMBLES = load_sheet(SHEET, MODELS)
+except InputError as error:
+    stop(error)
+
+# --- chunks ---------------------------------------------------------------------------------------------------------
+
+STAGES = ("liquid", "inherent_state", "harmonic", "quartic", "cubic")
+
+
+def stage_files(stage, ensembles, first=None):
+    """Chunk files of one stage, of all or the `first` few chunks of each ensemble."""
+    return [f"{RESULTS}/{name}/{stage}/{chunk}.h5" for name in ensembles for chunk in ENSEMBLES[name].chunks[:first]]
+
+
+def every_chunk():
+    """Every chunk file of the campaign.
+
+    They are all targets of their own: Snakemake remakes a deleted file that lies in between only if it was asked for.
+    """
+    files = [file for stage in STAGES for file in stage_files(stage, ENSEMBLES)]
+    return files + second_quartic_files() + [file for name in ENSEMBLES for file in observable_chunks(name)]
+
+
+def observable_chunks(ensemble):
+    """Tables of one ensemble's chunks."""
+    return [f"{RESULTS}/{ensemble}/observables/{chunk}.parquet" for chunk in ENSEMBLES[ensemble].chunks]
+
+
+# --- roles of the ensembles in the figures --------------------------------------------------------------------------
+
+
+def of_model(*models):
+    """Ensembles of these models, by model and then from small to large N."""
+    names = [name for name, row in ENSEMBLES.items() if row.model in models]
+    return sorted(names, key=by_model_and_size)
+
+
+def by_model_and_size(name):
+    return ENSEMBLES[name].model, ENSEMBLES[name].n_particles
+
+
+# Each role is a list of no or one ensemble (none: the sheet lacks the model, and `all` leaves the figure out).
+# Fig. 1(a, b): two soft spots hybridise where there are many samples to choose from: the smallest 3D ensemble
+PAIR = of_model("ipl3d")[:1]
+# Fig. 1(c, d): phonons come down to the soft spots' frequencies as L grows: the largest 2D ensemble
+PHONON = of_model("ipl2d")[-1:]
+# Figs. 3, 6: the softest sample, hence the smallest 3D ensemble (it has the most samples); in 2D the middle one, since
+# small boxes show no far field and in large ones the lowest mode is a phonon
+SOFTEST = of_model("ipl3d")[:1] + of_model("ipl2d")[len(of_model("ipl2d")) // 2 :][:1]
+
+
+def largest_at_each_temperature(model):
+    """Of one model, the ensembles of the largest N of the sheet."""
+    names = of_model(model)
+    largest = max((ENSEMBLES[name].n_particles for name in names), default=0)
+    return [name for name in names if ENSEMBLES[name].n_particles == largest]
+
+
+def second_quartic_files():
+    """The chunks that Fig. 1(a, b) searches for its pair: all that need a second quartic mode."""
+    return stage_files("second_quartic", PAIR, first=config["figures"]["pair_chunks"])
+
+
+def gathered(ensembles):
+    """The tables of these ensembles."""
+    return [f"{RESULTS}/{name}/observables.parquet" for name in ensembles]
+
+
+# models that a product cannot do without: with a sheet that lacks them `all` does not ask for it
+NEEDED_MODELS = {
+    "figures/fig1": ("ipl2d", "ipl3d"),
+    "figures/fig2": ("poly3d",),
+    "figures/fig3": ("ipl2d", "ipl3d"),
+    "figures/fig4": ("ipl2d", "ipl3d"),
+    "figures/fig5": ("ipl2d", "ipl3d"),
+    "figures/fig6": ("ipl2d", "ipl3d"),
+    "figures/fig7": ("ipl3d",),
+    "figures/fig8": ("poly3d",),
+    "figures/fig9": ("ipl2d", "ipl3d", "ipl4d"),
+    "figures/predictions": (),
+    "tables/table1": (),
+    "tables/table2": (),
+    "scorecard": (),
+}
+EXTENSIONS = {"figures": ("pdf", "png"), "tables": ("md", "csv"), "scorecard": ("md", "csv")}
+
+
+def every_product():
+    """Figures, tables and scorecard that the sheet has the models for, and the gathered tables."""
+    products = gathered(ENSEMBLES)
+    for product, models in NEEDED_MODELS.items():
+        if all(of_model(model) for model in models):
+            products += [f"{RESULTS}/{product}.{extension}" for extension in EXTENSIONS[product.split("/")[0]]]
+    return products
+
+
+# --- functions behind input and params ------------------------------------------------------------------------------
+
+
+def chunks_of_ensemble(wildcards):
+    return observable_chunks(wildcards.ensemble)
+
+
+def sheet_row(wildcards):
+    """What the sampler takes from the sheet."""
+    row = ENSEMBLES[wildcards.ensemble]
+    keys = "model n_particles parent_temperature samples_per_walker burn_in spacing swap_fraction".split()
+    return {key: getattr(row, key) for key in keys}
+
+
+def model_parameters(wildcards):
+    parameters = MODELS[ENSEMBLES[wildcards.ensemble].model].parameters()
+    return json.dumps({key: value for key, value in parameters.items() if key != "name"})
+
+
+def samples(wildcards):
+    """Samples of the chunk: those of the sheet's numbering that fall into it."""
+    return ENSEMBLES[wildcards.ensemble].samples_of(wildcards.chunk)
+
+
+def first_sample(wildcards):
+    return samples(wildcards).start
+
+
+def samples_in_chunk(wildcards):
+    return len(samples(wildcards))
+
+
+def preparation_options(wildcards):
+    row = ENSEMBLES[wildcards.ensemble]
+    if row.preparation == "quench":
+        return "--preparation quench"
+    start = config["quench"]["cooling_start"]
+    return f"--preparation cool --cooling-rate {row.cooling_rate} --cooling-start {start}"
+
+
+def n_modes(wildcards):
+    return ENSEMBLES[wildcards.ensemble].n_modes
+
+
+def cubic_starts(wildcards):
+    return config["cubic"]["starts"][ENSEMBLES[wildcards.ensemble].model]
+
+
+def launcher(wildcards, resources):
+    """Nothing for one rank, else the machine's MPI launcher.
+
+    It depends on resources only, so it is no reason to make a file again on another machine.
+    """
+    return f"{resources.get('mpi', 'mpiexec')} -n {resources.tasks}" if resources.tasks > 1 else ""

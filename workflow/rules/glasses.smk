@@ -1,0 +1,54 @@
+# Glasses: equilibrium liquids and their inherent states.
+#
+# needs   config/campaigns/{campaign}.tsv, config/models.yaml
+# makes   <results>/{ensemble}/liquid/{chunk}.h5
+#         <results>/{ensemble}/inherent_state/{chunk}.h5
+
+
+rule liquid:
+    """Swap Monte Carlo at the parent temperature: states with probability ~ exp(-U/T_p)."""
+    output:
+        "<results>/{ensemble}/liquid/{chunk}.h5",
+    log:
+        "<logs>/liquid/{ensemble}/{chunk}.log",
+    params:
+        row=sheet_row,
+        model_parameters=model_parameters,
+        first_sample=first_sample,
+        n_samples=samples_in_chunk,
+        root_seed=config["root_seed"],
+        max_failed=config["max_failed_fraction"],
+        launcher=launcher,
+    resources:
+        tasks=1,
+    shell:
+        "{params.launcher} nqe equilibrate --ranks {resources.tasks}"
+        " --model {params.row[model]} --model-parameters {params.model_parameters:q}"
+        " --ensemble {wildcards.ensemble} --n-particles {params.row[n_particles]}"
+        " --temperature {params.row[parent_temperature]}"
+        " --first-sample {params.first_sample} --n-samples {params.n_samples}"
+        " --samples-per-walker {params.row[samples_per_walker]}"
+        " --burn-in {params.row[burn_in]} --spacing {params.row[spacing]}"
+        " --swap-fraction {params.row[swap_fraction]} --root-seed {params.root_seed}"
+        " --max-failed-fraction {params.max_failed} --output {output} 2> {log}"
+
+
+rule inherent_state:
+    """FIRE to the local minimum of U: the forces -dU/dx vanish at x_0 (Eqs. 1, 2)."""
+    input:
+        "<results>/{ensemble}/liquid/{chunk}.h5",
+    output:
+        "<results>/{ensemble}/inherent_state/{chunk}.h5",
+    log:
+        "<logs>/inherent_state/{ensemble}/{chunk}.log",
+    params:
+        preparation=preparation_options,
+        tolerance=config["quench"]["tolerance"],
+        max_failed=config["max_failed_fraction"],
+        launcher=launcher,
+    resources:
+        tasks=1,
+    shell:
+        "{params.launcher} nqe quench {input} --ranks {resources.tasks}"
+        " {params.preparation} --tolerance {params.tolerance}"
+        " --max-failed-fraction {params.max_failed} --output {output} 2> {log}"

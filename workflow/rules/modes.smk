@@ -1,0 +1,93 @@
+# Modes of every inherent state: harmonic, quartic, cubic, and the second quartic mode of Fig. 1.
+#
+# needs   <results>/{ensemble}/inherent_state/{chunk}.h5
+# makes   <results>/{ensemble}/{harmonic,quartic,second_quartic,cubic}/{chunk}.h5
+
+
+rule harmonic:
+    """Lowest normal modes: M.psi = omega_2^2 psi (Eq. 7)."""
+    input:
+        "<results>/{ensemble}/inherent_state/{chunk}.h5",
+    output:
+        "<results>/{ensemble}/harmonic/{chunk}.h5",
+    log:
+        "<logs>/harmonic/{ensemble}/{chunk}.log",
+    params:
+        n_modes=n_modes,
+        method=config["harmonic"]["method"],
+        max_failed=config["max_failed_fraction"],
+        launcher=launcher,
+    resources:
+        tasks=1,
+    shell:
+        "{params.launcher} nqe harmonic {input} --ranks {resources.tasks}"
+        " --n-modes {params.n_modes} --method {params.method}"
+        " --max-failed-fraction {params.max_failed} --output {output} 2> {log}"
+
+
+rule quartic:
+    """Quartic modes, minima of E4: M.pi4 = (kappa/chi) U4:pi4pi4pi4 (Eq. 8), from the lowest harmonic mode."""
+    input:
+        inherent_state="<results>/{ensemble}/inherent_state/{chunk}.h5",
+        harmonic="<results>/{ensemble}/harmonic/{chunk}.h5",
+    output:
+        "<results>/{ensemble}/quartic/{chunk}.h5",
+    log:
+        "<logs>/quartic/{ensemble}/{chunk}.log",
+    params:
+        method=config["quartic"]["method"],
+        tolerance=config["quartic"]["tolerance"],
+        max_failed=config["max_failed_fraction"],
+        launcher=launcher,
+    resources:
+        tasks=1,
+    shell:
+        "{params.launcher} nqe quartic {input.inherent_state} {input.harmonic} --ranks {resources.tasks}"
+        " --method {params.method} --tolerance {params.tolerance}"
+        " --max-failed-fraction {params.max_failed} --output {output} 2> {log}"
+
+
+rule second_quartic:
+    """A second solution of Eq. 8, from what the first quartic mode leaves of the harmonic one, psi - pi4 (Appendix B)."""
+    input:
+        inherent_state="<results>/{ensemble}/inherent_state/{chunk}.h5",
+        harmonic="<results>/{ensemble}/harmonic/{chunk}.h5",
+        quartic="<results>/{ensemble}/quartic/{chunk}.h5",
+    output:
+        "<results>/{ensemble}/second_quartic/{chunk}.h5",
+    log:
+        "<logs>/second_quartic/{ensemble}/{chunk}.log",
+    params:
+        method=config["quartic"]["method"],
+        tolerance=config["quartic"]["tolerance"],
+        max_failed=config["max_failed_fraction"],
+        launcher=launcher,
+    resources:
+        tasks=1,
+    shell:
+        "{params.launcher} nqe quartic {input.inherent_state} {input.harmonic} --ranks {resources.tasks}"
+        " --after {input.quartic} --method {params.method} --tolerance {params.tolerance}"
+        " --max-failed-fraction {params.max_failed} --output {output} 2> {log}"
+
+
+rule cubic:
+    """Cubic modes, minima of E3: M.pi3 = (kappa/tau) U3:pi3pi3 (Eq. 26)."""
+    input:
+        inherent_state="<results>/{ensemble}/inherent_state/{chunk}.h5",
+        quartic="<results>/{ensemble}/quartic/{chunk}.h5",
+    output:
+        "<results>/{ensemble}/cubic/{chunk}.h5",
+    log:
+        "<logs>/cubic/{ensemble}/{chunk}.log",
+    params:
+        starts=cubic_starts,
+        method=config["cubic"]["method"],
+        tolerance=config["cubic"]["tolerance"],
+        max_failed=config["max_failed_fraction"],
+        launcher=launcher,
+    resources:
+        tasks=1,
+    shell:
+        "{params.launcher} nqe cubic {input.inherent_state} {input.quartic} --ranks {resources.tasks}"
+        " --starts {params.starts} --method {params.method} --tolerance {params.tolerance}"
+        " --max-failed-fraction {params.max_failed} --output {output} 2> {log}"

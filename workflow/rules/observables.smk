@@ -1,0 +1,39 @@
+# Observables: one row per sample, in raw simulation units.
+#
+# needs   <results>/{ensemble}/{liquid,inherent_state,harmonic,quartic,cubic}/{chunk}.h5
+# makes   <results>/{ensemble}/observables/{chunk}.parquet
+#         <results>/{ensemble}/observables.parquet
+
+
+rule observables:
+    """omega^2, tau, chi, e, nu of every mode, their overlaps, and G = (d2U/dgamma2 - Xi.M^+.Xi)/V."""
+    input:
+        liquid="<results>/{ensemble}/liquid/{chunk}.h5",
+        inherent_state="<results>/{ensemble}/inherent_state/{chunk}.h5",
+        harmonic="<results>/{ensemble}/harmonic/{chunk}.h5",
+        quartic="<results>/{ensemble}/quartic/{chunk}.h5",
+        cubic="<results>/{ensemble}/cubic/{chunk}.h5",
+    output:
+        "<results>/{ensemble}/observables/{chunk}.parquet",
+    log:
+        "<logs>/observables/{ensemble}/{chunk}.log",
+    params:
+        max_failed=config["max_failed_fraction"],
+        launcher=launcher,
+    resources:
+        tasks=1,
+    shell:
+        "{params.launcher} nqe observables {input} --ranks {resources.tasks}"
+        " --max-failed-fraction {params.max_failed} --output {output} 2> {log}"
+
+
+rule gather:
+    """The union of an ensemble's chunks, samples 0 .. n_samples-1."""
+    input:
+        chunks_of_ensemble,
+    output:
+        "<results>/{ensemble}/observables.parquet",
+    log:
+        "<logs>/gather/{ensemble}.log",
+    shell:
+        "nqe gather {input} --output {output} 2> {log}"
