@@ -1,0 +1,51 @@
+"""Nonlinear quasilocalized excitations of computer glasses.
+
+Five lines from a liquid to a soft spot::
+
+    from nqe_core import MODELS, Interactions, find_quartic_mode, lowest_modes, quench
+    glass = quench(liquid, MODELS["ipl3d"]).configuration
+    interactions = Interactions.of(glass, MODELS["ipl3d"])
+    psi = lowest_modes(interactions).modes[0]
+    soft_spot = find_quartic_mode(interactions, psi)
+"""
+
+from __future__ import annotations
+
+import importlib
+
+__version__ = "0.1.0"
+
+# Names are loaded on first use, so that the command line answers at once.
+_HOME = {
+    "models": ("MODELS", "Model", "get_model"),
+    "configuration": ("Configuration",),
+    "errors": ("InputError",),
+    "units": ("Units",),
+    "energy": ("potential_energy", "forces", "pressure", "force_ratio"),
+    "fire": ("quench", "QuenchResult"),
+    "molecular_dynamics": ("cool",),
+    "swap_monte_carlo": ("equilibrate", "initial_configuration", "MonteCarloResult"),
+    "interactions": ("Interactions",),
+    "hessian": ("hessian",),
+    "harmonic": ("lowest_modes", "HarmonicModes"),
+    "nonlinear_modes": (
+        "stiffness", "cubic_coefficient", "quartic_coefficient", "participation_ratio", "find_quartic_mode",
+        "find_cubic_mode", "find_cubic_mode_from", "NonlinearMode",
+    ),
+    "elasticity": ("STRAINS", "shear_strain_coupling", "shear_moduli", "shear_modulus", "nonaffine_velocities"),
+}  # fmt: skip
+_MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
+__all__ = ["__version__", *sorted(_MODULE_OF)]
+
+
+def __getattr__(name: str):
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module 'nqe_core' has no attribute {name!r}")
+    # a submodule may share its name with a function (nqe_core.hessian): the function wins, as documented
+    value = getattr(importlib.import_module(f"nqe_core.{_MODULE_OF[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

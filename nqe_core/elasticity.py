@@ -1,0 +1,143 @@
+"""Athermal elasticity: shear-strain coupling, non-affine velocities and the shear modulus.
+
+A strain moves every particle affinely, x -> exp(gamma E) x, with E = e_a e_b^T for simple shear in the plane (a, b) and
+E = diag(1/2, -1/2) in that plane for pure shear. Both keep the volume: linear pure shear, 1 + gamma E, would not, and
+would give G + p/2.
+"""
+
+from __future__ import annotations
+
+from itertools import combinations
+
+import numpy as np
+import scipy.sparse.linalg as sparse_linalg
+
+from nqe_core.errors import InputError
+from nqe_core.hessian import block_jacobi, pseudo_inverse, without_translation
+from nqe_core.interactions import Interactions
+from nqe_core.kernels.lbfgs import apply_block_diagonal
+
+SOLVE_TOLERANCE = 1e-8  # relative residual of M.v = -Xi; the modulus is accurate to its square
+AXES = "xyzw"
+
+
+def STRAINS(dimension: int) -> tuple[str, ...]:  # noqa: N802 - a constant of each dimension
+    """Names of the shear strains: simple and pure in every coordinate plane."""
+    planes = combinations(AXES[:dimension], 2)
+    return tuple(f"{kind}_{a}{b}" for a, b in planes for kind in ("simple", "pure"))
+
+
+def strain_generator(dimension: int, strain: str) -> np.ndarray:
+    """E of a named strain, shape=(d, d)."""
+    if strain not in STRAINS(dimension):
+        raise InputError(f"unknown strain {strain!r} in {dimension} dimensions (known: {', '.join(STRAINS(dimension))})")
+    kind, plane = strain.split("_")
+    a, b = (AXES.index(axis) for axis in plane)
+    generator = np.zeros((dimension, dimension))
+    if kind == "simple":
+        generator[a, b] = 1.0
+    else:
+        generator[a, a], generator[b, b] = 0.5, -0.5
+    return generator
+
+
+def _affine(interactions: Interactions, strain: str) -> tuple[np.ndarray, np.ndarray]:
+    """Affine displacement of each bond, shape=(B, d), and x . E^2 x, shape=(B,)."""
+    generator = strain_generator(interactions.dimension, strain)
+    delta = interactions.vectors @ generator.T
+    second = np.einsum("ka,ka->k", interactions.vectors, interactions.vectors @ (generator @ generator).T)
+    return delta, second
+
+
+def shear_strain_coupling(interactions: Interactions, strain: str) -> np.ndarray:
+    """Xi = d2U / dgamma dx (after Eq. 29), per bond 4 g'' (x.delta) x + 2 g' delta.
+
+    Returns
+    -------
+    ndarray, shape=(N, d)
+        Contract with a mode for its nu.
+    """
+    delta, _ = _affine(interactions, strain)
+    along = np.einsum("ka,ka->k", interactions.vectors, delta)
+    bond = 4.0 * (interactions.g2 * along)[:, None] * interactions.vectors + 2.0 * interactions.g1[:, None] * delta
+    field = np.empty((interactions.n_particles, interactions.dimension))
+    for a in range(interactions.dimension):
+        field[:, a] = np.bincount(interactions.i, bond[:, a], interactions.n_particles)
+        field[:, a] -= np.bincount(interactions.j, bond[:, a], interactions.n_particles)
+    return field
+
+
+def affine_modulus(interactions: Interactions, strain: str) -> float:
+    """Born term, d2U/dgamma2 / V of an affine deformation: sum 4 g'' (x.delta)^2 + 2 g' (delta.delta + x.E^2 x)."""
+    delta, second = _affine(interactions, strain)
+    along = np.einsum("ka,ka->k", interactions.vectors, delta)
+    curvature = 4.0 * interactions.g2 * along**2
+    curvature += 2.0 * interactions.g1 * (np.einsum("ka,ka->k", delta, delta) + second)
+    return float(curvature.sum() / interactions.volume)
+
+
+def _solver(interactions: Interactions):
+    """f -> M^+ f: a factorisation in 2D, preconditioned conjugate gradients otherwise."""
+    if interactions.dimension == 2:
+        return pseudo_inverse(interactions)
+    blocks, box, d = block_jacobi(interactions), interactions.box, interactions.dimension
+    shape = (interactions.size,) * 2
+
+    def precondition(f: np.ndarray) -> np.ndarray:
+        out = np.empty(f.size)
+        apply_block_diagonal(blocks, np.ascontiguousarray(f.reshape(-1)), out, box)
+        return without_translation(out, d)
+
+    matrix = sparse_linalg.LinearOperator(shape, matvec=lambda z: interactions.hessian_product(z.reshape(-1)))
+    metric = sparse_linalg.LinearOperator(shape, matvec=precondition)
+
+    def solve(f: np.ndarray) -> np.ndarray:
+        balanced = without_translation(f, d).reshape(-1)
+        solution, status = sparse_linalg.cg(
+            matrix, balanced, rtol=SOLVE_TOLERANCE, maxiter=20 * interactions.size, M=metric
+        )
+        if status != 0:
+            raise ArithmeticError("conjugate gradients on M did not converge: M is not positive definite")
+        return without_translation(solution, d).reshape(f.shape)
+
+    return solve
+
+
+def nonaffine_velocities(interactions: Interactions) -> np.ndarray:
+    """dx/dgamma at mechanical equilibrium, -M^+ Xi, for every strain of `STRAINS`.
+
+    Returns
+    -------
+    ndarray, shape=(n_strains, N, d)
+
+    Raises
+    ------
+    ArithmeticError
+        When M is not positive definite.
+    """
+    solve = _solver(interactions)
+    strains = STRAINS(interactions.dimension)
+    return np.stack([-solve(shear_strain_coupling(interactions, strain)) for strain in strains])
+
+
+def shear_moduli(interactions: Interactions, velocities: np.ndarray | None = None) -> np.ndarray:
+    """Athermal shear modulus of every strain, Born term plus Xi . v / V with the non-affine velocity v = -M^+ Xi.
+
+    Returns
+    -------
+    ndarray, shape=(n_strains,)
+    """
+    if velocities is None:
+        velocities = nonaffine_velocities(interactions)
+    return np.array(
+        [
+            affine_modulus(interactions, strain)
+            + float(np.sum(shear_strain_coupling(interactions, strain) * velocity)) / interactions.volume
+            for strain, velocity in zip(STRAINS(interactions.dimension), velocities, strict=True)
+        ]
+    )
+
+
+def shear_modulus(interactions: Interactions) -> float:
+    """G, the mean over all shear strains."""
+    return float(shear_moduli(interactions).mean())

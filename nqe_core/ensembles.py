@@ -1,0 +1,236 @@
+"""Ensembles: the rows of a campaign's sheet, how samples fall into chunks and walkers, and their random streams.
+
+A sample is its address (root seed, ensemble, number). Chunks divide the work between jobs and ranks divide a chunk, but
+neither appears in an address, so no result depends on how the work was divided.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, fields
+from pathlib import Path
+
+import numpy as np
+
+from nqe_core.errors import InputError
+from nqe_core.file_schema import STAGES
+from nqe_core.models import MODELS, Model
+
+PREPARATIONS = ("quench", "cool")
+
+NAME = re.compile(r"[a-z0-9_]+")
+
+
+@dataclass(frozen=True)
+class Ensemble:
+    """One row of a sheet: samples made alike.
+
+    Parameters
+    ----------
+    ensemble : str
+        Name: lower-case letters, digits and underscores; part of every path and of the random streams.
+    model : str
+        Key in the models.
+    n_particles : int
+        N.
+    parent_temperature : float
+        T_p, the temperature at which the liquid is equilibrated, in simulation units.
+    n_samples : int
+        Number of glass samples.
+    samples_per_walker : int
+        Consecutive samples that one Monte Carlo walker makes after a single burn-in.
+    samples_per_chunk : int
+        Samples per file and job; a multiple of `samples_per_walker`.
+    n_modes : int
+        Number of harmonic modes per sample.
+    preparation : {"quench", "cool"}
+        Instantaneous quench, or cooling at `cooling_rate` before it.
+    cooling_rate : float
+        Temperature per unit time; 0 for a quench.
+    swap_fraction : float
+        Share of swap moves among the attempted moves, in [0, 1).
+    burn_in, spacing : int
+        Sweeps before the first sample of a walker, and between its samples.
+    """
+
+    ensemble: str
+    model: str
+    n_particles: int
+    parent_temperature: float
+    n_samples: int
+    samples_per_walker: int
+    samples_per_chunk: int
+    n_modes: int
+    preparation: str
+    cooling_rate: float
+    swap_fraction: float
+    burn_in: int
+    spacing: int
+
+    def __post_init__(self) -> None:
+        check_name(self.ensemble)
+        for name in ("n_particles", "n_samples", "samples_per_walker", "samples_per_chunk", "n_modes", "burn_in"):
+            if getattr(self, name) < 1:
+                self._refuse(name, "must be at least 1")
+        if not (math.isfinite(self.parent_temperature) and self.parent_temperature > 0):
+            self._refuse("parent_temperature", "must be a positive temperature")
+        if self.samples_per_chunk % self.samples_per_walker:
+            self._refuse("samples_per_chunk", f"must be a multiple of samples_per_walker ({self.samples_per_walker})")
+        if self.preparation not in PREPARATIONS:
+            self._refuse("preparation", f"must be one of {', '.join(PREPARATIONS)}")
+        if not (math.isfinite(self.cooling_rate) and self.cooling_rate >= 0):
+            self._refuse("cooling_rate", "must not be negative")
+        if (self.preparation == "cool") != (self.cooling_rate > 0):
+            self._refuse("cooling_rate", f"must be {'positive to cool' if self.preparation == 'cool' else '0'}")
+        if not 0 <= self.swap_fraction < 1:
+            self._refuse("swap_fraction", "must be in [0, 1)")
+        if self.spacing < (1 if self.samples_per_walker > 1 else 0):
+            self._refuse("spacing", "must be at least 1 sweep when a walker makes several samples")
+
+    def _refuse(self, column: str, rule: str) -> None:
+        raise InputError(f"ensemble {self.ensemble!r}: {column} is {getattr(self, column)!r}, {rule}")
+
+    @property
+    def n_chunks(self) -> int:
+        return -(-self.n_samples // self.samples_per_chunk)
+
+    @property
+    def chunks(self) -> tuple[str, ...]:
+        """Names of the chunks: 0000, 0001, ..."""
+        return tuple(f"{index:04d}" for index in range(self.n_chunks))
+
+    def samples_of(self, chunk: str | int) -> range:
+        """Samples of a chunk; the last chunk may be shorter."""
+        index = int(chunk)
+        if not 0 <= index < self.n_chunks:
+            raise InputError(f"ensemble {self.ensemble!r}: no chunk {chunk}, the last one is {self.n_chunks - 1:04d}")
+        first = index * self.samples_per_chunk
+        return range(first, min(first + self.samples_per_chunk, self.n_samples))
+
+
+def check_name(name: str) -> str:
+    """Refuse ensemble names that could not be part of a path or a command."""
+    if not NAME.fullmatch(name):
+        raise InputError(f"ensemble name {name!r} may hold lower-case letters, digits and underscores only")
+    return name
+
+
+def walkers(samples: range, samples_per_walker: int) -> tuple[range, ...]:
+    """Split consecutive samples into the walkers that make them; `InputError` when the first one is not a walker's."""
+    if samples.start % samples_per_walker:
+        raise InputError(f"first sample {samples.start} is not the first of a walker of {samples_per_walker} samples")
+    starts = range(samples.start, samples.stop, samples_per_walker)
+    return tuple(range(start, min(start + samples_per_walker, samples.stop)) for start in starts)
+
+
+def random_stream(root_seed: int, ensemble: str, stage: str, *address: int) -> np.random.Generator:
+    """Random stream of an address.
+
+    Parameters
+    ----------
+    root_seed : int
+        Seed of the campaign, not negative, any size.
+    ensemble : str
+        Name of the ensemble; 128 bits of its SHA-256 enter the seed.
+    stage : str
+        Stage that draws the numbers.
+    *address : int
+        Sample or walker, and what lies below it.
+
+    Returns
+    -------
+    numpy.random.Generator
+        Independent for every address; never seeded by the clock, nor by a number cut to 32 bits.
+    """
+    if isinstance(root_seed, bool) or not isinstance(root_seed, int) or root_seed < 0:
+        raise InputError(f"root_seed is {root_seed!r}, must be an integer that is not negative")
+    digest = hashlib.sha256(ensemble.encode()).digest()
+    name = tuple(int.from_bytes(digest[start : start + 4], "little") for start in range(0, 16, 4))
+    # the number of words comes first: SeedSequence alone could not tell (1, 2) followed by (3) from (1) followed by (2, 3)
+    key = (*name, STAGES.index(stage), len(address), *address)
+    return np.random.Generator(np.random.PCG64(np.random.SeedSequence(entropy=root_seed, spawn_key=key)))
+
+
+def read_sheet(path: str | Path, models: Mapping[str, Model] = MODELS) -> tuple[Ensemble, ...]:
+    """Read and check a campaign's sheet.
+
+    Parameters
+    ----------
+    path : str or Path
+        Tab-separated, one header line; empty lines and lines that start with # are ignored.
+    models : mapping of str to Model
+        The models that rows may name.
+
+    Returns
+    -------
+    tuple of Ensemble
+        In the sheet's order.
+
+    Raises
+    ------
+    InputError
+        One line with the file, its line number and what is wrong.
+    """
+    path = Path(path)
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: cannot read the sheet ({error})") from None
+    numbered = [(number, line) for number, line in enumerate(text.splitlines(), 1)]
+    kept = [(number, line) for number, line in numbered if line.strip() and not line.lstrip().startswith("#")]
+    if len(kept) < 2:
+        raise InputError(f"{path}: the sheet holds no ensemble")
+    table = list(csv.reader((line for _, line in kept), delimiter="\t", quoting=csv.QUOTE_NONE))
+    columns = _check_columns(path, [name.strip() for name in table[0]])
+    ensembles: dict[str, Ensemble] = {}
+    for (number, _), values in zip(kept[1:], table[1:], strict=True):
+        where = f"{path}, line {number}"
+        if len(values) != len(columns):
+            raise InputError(f"{where}: {len(values)} columns, the header has {len(columns)} (columns are tab-separated)")
+        try:
+            row = _parse(dict(zip(columns, (value.strip() for value in values), strict=True)))
+            check_model(row, models)
+        except InputError as error:
+            raise InputError(f"{where}: {error}") from None
+        if row.ensemble in ensembles:
+            raise InputError(f"{where}: ensemble {row.ensemble!r} appears twice")
+        ensembles[row.ensemble] = row
+    return tuple(ensembles.values())
+
+
+def check_model(row: Ensemble, models: Mapping[str, Model]) -> None:
+    """Refuse a row whose model is unknown or whose box is too small for the potential's range."""
+    if row.model not in models:
+        raise InputError(f"ensemble {row.ensemble!r}: unknown model {row.model!r} (known: {', '.join(models)})")
+    models[row.model].check_particles(row.n_particles)
+    if row.n_modes > (row.n_particles - 1) * models[row.model].dimension:
+        raise InputError(f"ensemble {row.ensemble!r}: n_modes is {row.n_modes}, more than the sample has")
+
+
+def _check_columns(path: Path, columns: list[str]) -> list[str]:
+    known = [field.name for field in fields(Ensemble)]
+    for name in columns:
+        if name not in known:
+            raise InputError(f"{path}: unknown column {name!r} (known: {', '.join(known)})")
+        if columns.count(name) > 1:
+            raise InputError(f"{path}: column {name!r} appears twice")
+    for field in fields(Ensemble):
+        if field.name not in columns and field.default is MISSING:
+            raise InputError(f"{path}: column {field.name!r} is missing")
+    return columns
+
+
+def _parse(values: dict[str, str]) -> Ensemble:
+    kinds = {field.name: {"int": int, "float": float, "str": str}[field.type] for field in fields(Ensemble)}
+    parsed = {}
+    for name, text in values.items():
+        try:
+            parsed[name] = kinds[name](text)
+        except ValueError:
+            wanted = "a whole number" if kinds[name] is int else "a number"
+            raise InputError(f"column {name!r} is {text!r}, must be {wanted}") from None
+    return Ensemble(**parsed)

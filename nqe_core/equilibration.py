@@ -1,0 +1,213 @@
+"""The first stage: walkers that equilibrate a liquid and leave samples behind.
+
+A walker runs in blocks of a fixed number of attempted moves. Each block has its own random stream (walker's first
+sample, sample, block), so that a walker continued from a checkpoint ends bit by bit where it would have ended.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from nqe_core.configuration import Configuration
+from nqe_core.ensembles import check_name, random_stream, walkers
+from nqe_core.errors import InputError
+from nqe_core.file_schema import missing_row, stage_fields
+from nqe_core.jobs import NUMERICAL_ERRORS, Checkpoint, Job, Pause, SampleFailure, job_attributes
+from nqe_core.models import Model
+from nqe_core.swap_monte_carlo import equilibrate, initial_configuration
+
+# Attempted moves of a block: about a second, so that a signal is heard soon and little is lost by an interruption.
+ATTEMPTS_PER_BLOCK = 4_000_000
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """How an ensemble's liquids are made.
+
+    Parameters
+    ----------
+    model : Model
+    ensemble : str
+        Name of the ensemble.
+    n_particles : int
+        N.
+    temperature : float
+        T_p, the parent temperature.
+    burn_in, spacing : int
+        Sweeps (N attempted moves each) before a walker's first sample, and between its samples.
+    swap_fraction : float
+        Share of swap moves.
+    samples_per_walker : int
+    root_seed : int
+    """
+
+    model: Model
+    ensemble: str
+    n_particles: int
+    temperature: float
+    burn_in: int
+    spacing: int
+    swap_fraction: float
+    samples_per_walker: int
+    root_seed: int
+
+    def __post_init__(self) -> None:
+        check_name(self.ensemble)
+        self.model.check_particles(self.n_particles)
+        if not self.temperature > 0:
+            raise InputError(f"temperature is {self.temperature}, must be positive")
+        if not 0 <= self.swap_fraction < 1:
+            raise InputError(f"swap_fraction is {self.swap_fraction}, must be in [0, 1)")
+        if self.samples_per_walker < 1:
+            raise InputError(f"samples_per_walker is {self.samples_per_walker}, must be at least 1")
+        if self.burn_in < 1:
+            raise InputError(f"burn_in is {self.burn_in}, must be at least 1 sweep")
+        if self.spacing < (1 if self.samples_per_walker > 1 else 0):
+            raise InputError(f"spacing is {self.spacing}, must be at least 1 sweep between samples of a walker")
+
+    def blocks(self, sweeps: int) -> list[int]:
+        """Sweeps of each block of a run of `sweeps`."""
+        longest = max(1, ATTEMPTS_PER_BLOCK // self.n_particles)
+        return [min(longest, sweeps - done) for done in range(0, sweeps, longest)]
+
+    def stream(self, *address: int) -> np.random.Generator:
+        return random_stream(self.root_seed, self.ensemble, "liquid", *address)
+
+
+@dataclass(frozen=True)
+class _Walker:
+    """A walker between two blocks: where it is, and what it has accumulated towards `sample`."""
+
+    sample: int
+    block: int
+    positions: np.ndarray
+    diameters: np.ndarray
+    box_length: float
+    step: float
+    displacements: float  # acceptance times the sweeps that it was measured over
+    swaps: float
+    measured: float
+    seconds: float
+    energy: float
+
+    @property
+    def configuration(self) -> Configuration:
+        return Configuration(self.positions, self.diameters, self.box_length)
+
+
+def equilibrate_job(protocol: Protocol, first_sample: int, n_samples: int) -> Job:
+    """Random start -> equilibrated liquids, one unit of work per walker.
+
+    Parameters
+    ----------
+    protocol : Protocol
+    first_sample, n_samples : int
+        Samples of this file; the first one must be a walker's first.
+    """
+    if first_sample < 0 or n_samples < 1:
+        raise InputError(f"{n_samples} samples from {first_sample} on: must be at least 1, from 0 or more on")
+    model = protocol.model
+    fields = stage_fields("liquid", protocol.n_particles, model.dimension)
+    own = ("burn_in", "spacing", "swap_fraction", "samples_per_walker")
+    parameters = {**{name: getattr(protocol, name) for name in own}, "attempts_per_block": ATTEMPTS_PER_BLOCK}
+    source = {
+        "model": model.name,
+        "model_parameters": {key: value for key, value in model.parameters().items() if key != "name"},
+        "ensemble": protocol.ensemble,
+        "n_particles": protocol.n_particles,
+        "temperature": protocol.temperature,
+        # HDF5 has no wider integers
+        "root_seed": protocol.root_seed if protocol.root_seed < 2**63 else str(protocol.root_seed),
+    }
+    units = walkers(range(first_sample, first_sample + n_samples), protocol.samples_per_walker)
+    attributes = job_attributes("liquid", source, "Monte Carlo with displacements and swaps", parameters, {})
+
+    def rows(unit: range, checkpoint: Checkpoint | None, pause: Pause) -> Iterator[dict | Checkpoint]:
+        try:
+            for found in _walk(protocol, unit, checkpoint):
+                if isinstance(found, Checkpoint):
+                    yield found
+                else:
+                    unit = range(found["sample"] + 1, unit.stop)
+                    yield found
+        except (NotImplementedError, RecursionError):
+            raise
+        except (SampleFailure, *NUMERICAL_ERRORS) as error:
+            # a walker that fails takes its later samples with it
+            for sample in unit:
+                yield missing_row(fields, sample, f"walker failed: {error}")
+
+    return Job("liquid", fields, attributes, units, rows)
+
+
+def _walk(protocol: Protocol, unit: range, checkpoint: Checkpoint | None) -> Iterator[dict | Checkpoint]:
+    """Rows and checkpoints of one walker, in order."""
+    if checkpoint is None:
+        start = initial_configuration(protocol.model, protocol.n_particles, protocol.stream(unit.start))
+        walker = _Walker(
+            unit.start, 0, start.positions, start.diameters, start.box_length, 0.0, 0.0, 0.0, 0.0, 0.0, np.nan
+        )
+    else:
+        walker = _Walker(**checkpoint.values)
+    while walker.sample < unit.stop:
+        burning = walker.sample == unit.start
+        blocks = protocol.blocks(protocol.burn_in if burning else protocol.spacing)
+        if walker.block < len(blocks):
+            # moves whose step is still being tuned only nearly sample the distribution: tune early in the burn-in
+            tune = burning and (walker.block == 0 or walker.block < len(blocks) // 2)
+            walker = _advance(protocol, unit.start, walker, blocks[walker.block], tune)
+            yield Checkpoint(_values(walker))
+        if walker.block == len(blocks):
+            row = _row(walker)
+            walker = replace(
+                walker, sample=walker.sample + 1, block=0, displacements=0.0, swaps=0.0, measured=0.0, seconds=0.0
+            )
+            yield row
+            yield Checkpoint(_values(walker))
+
+
+def _values(walker: _Walker) -> dict:
+    return {name: getattr(walker, name) for name in walker.__dataclass_fields__}
+
+
+def _advance(protocol: Protocol, first_sample: int, walker: _Walker, sweeps: int, tune: bool) -> _Walker:
+    """One block further."""
+    started = time.process_time()
+    result = equilibrate(
+        walker.configuration, protocol.model, protocol.temperature, sweeps,
+        protocol.stream(first_sample, walker.sample, walker.block),
+        swap_fraction=protocol.swap_fraction, step=walker.step or None, tune=tune,
+    )  # fmt: skip
+    if not np.isfinite(result.energy):
+        raise SampleFailure("energy is not finite")
+    configuration = result.configuration.wrapped()
+    return replace(
+        walker,
+        block=walker.block + 1,
+        positions=configuration.positions,
+        diameters=configuration.diameters,
+        step=result.step,
+        displacements=walker.displacements + sweeps * np.nan_to_num(result.displacement_acceptance),
+        swaps=walker.swaps + sweeps * np.nan_to_num(result.swap_acceptance),
+        measured=walker.measured + sweeps,
+        seconds=walker.seconds + time.process_time() - started,
+        energy=result.energy,
+    )
+
+
+def _row(walker: _Walker) -> dict:
+    return {
+        "sample": walker.sample,
+        "failure": "",
+        "seconds": walker.seconds,
+        "positions": walker.positions,
+        "diameters": walker.diameters,
+        "box_length": walker.box_length,
+        "energy": walker.energy,
+        "displacement_acceptance": walker.displacements / walker.measured,
+        "swap_acceptance": walker.swaps / walker.measured,
+    }

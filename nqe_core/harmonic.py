@@ -1,0 +1,162 @@
+"""The lowest harmonic (normal) modes of an inherent state, translations left out (Eq. 7)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.sparse.linalg as sparse_linalg
+
+from nqe_core.errors import InputError
+from nqe_core.hessian import hessian, normalized, pseudo_inverse, without_translation
+from nqe_core.interactions import Interactions
+from nqe_core.kernels.chebyshev import filtered
+
+METHODS = ("auto", "chebyshev", "factorised", "arpack")
+
+RESIDUAL_TOLERANCE = 1e-6  # |M.psi - lambda psi| / |lambda|; the eigenvalue's own error is its square
+ARPACK_TOLERANCE = 1e-13
+# Largest eigenvalue over the transverse stiffness c_T^2 / a^2 of these models: sets where the filter's window ends,
+# at a few times the first phonon band, (2 pi c_T / L)^2. Only speed depends on it.
+STIFFEST_OVER_TRANSVERSE = 80.0
+WINDOW_OVER_FIRST_PHONON = 2.5
+BOUND_MARGIN = 1.05  # the filter explodes above the largest eigenvalue, so that must be a bound, not an estimate
+SEED = 20200130
+
+
+@dataclass(frozen=True)
+class HarmonicModes:
+    """Lowest normal modes.
+
+    Parameters
+    ----------
+    eigenvalues : ndarray, shape=(k,)
+        omega_l^2 in ascending order.
+    modes : ndarray, shape=(k, N, d)
+        Orthonormal, without translation; the component of largest magnitude is positive.
+    residuals : ndarray, shape=(k,)
+        |M.psi - lambda psi| / |lambda|.
+    converged : bool
+        All residuals are small.
+    method : str
+    """
+
+    eigenvalues: np.ndarray
+    modes: np.ndarray
+    residuals: np.ndarray
+    converged: bool
+    method: str
+
+
+def lowest_modes(interactions: Interactions, n_modes: int = 1, method: str = "auto") -> HarmonicModes:
+    """The `n_modes` lowest non-translational modes.
+
+    Parameters
+    ----------
+    interactions : Interactions
+    n_modes : int
+    method : {"auto", "chebyshev", "factorised", "arpack"}
+        "arpack" is the paper's method, on M itself; "factorised" inverts M once (cheap in 2D); "chebyshev" filters
+        with a polynomial of M and factorises nothing. "auto" takes the last in 3D and 4D, the second in 2D.
+
+    Raises
+    ------
+    InputError
+        Unknown method, or more modes than there are.
+    """
+    most = interactions.size - interactions.dimension
+    if not 1 <= n_modes < most:
+        raise InputError(f"n_modes is {n_modes}, must be between 1 and {most - 1}")
+    if method not in METHODS:
+        raise InputError(f"unknown method {method!r} (known: {', '.join(METHODS)})")
+    if method == "auto":
+        method = "factorised" if interactions.dimension == 2 else "chebyshev"
+    solver = {"chebyshev": _chebyshev, "factorised": _factorised, "arpack": _arpack}[method]
+    return _rayleigh_ritz(interactions, solver(interactions, n_modes), method)
+
+
+def _start_vector(interactions: Interactions) -> np.ndarray:
+    """A fixed random field: results must not depend on who asks."""
+    return np.random.default_rng(SEED).standard_normal(interactions.size)
+
+
+def _largest(operator: sparse_linalg.LinearOperator, n_modes: int, start: np.ndarray, tolerance: float) -> np.ndarray:
+    """Eigenvectors of the largest eigenvalues of an operator, by ARPACK."""
+    ncv = min(max(3 * n_modes + 10, 12), operator.shape[0] - 1)
+    try:
+        _, vectors = sparse_linalg.eigsh(operator, k=n_modes, which="LA", v0=start, ncv=ncv, tol=tolerance)
+    except sparse_linalg.ArpackNoConvergence as stuck:
+        vectors = stuck.eigenvectors
+        if vectors.shape[1] < n_modes:
+            raise ArithmeticError(f"ARPACK found {vectors.shape[1]} of {n_modes} modes") from None
+    return vectors
+
+
+def _operator(interactions: Interactions, apply) -> sparse_linalg.LinearOperator:
+    return sparse_linalg.LinearOperator((interactions.size,) * 2, matvec=apply, dtype=np.float64)
+
+
+def largest_eigenvalue_bound(interactions: Interactions) -> float:
+    """An upper bound of M's spectrum, a few per cent above its largest eigenvalue."""
+    operator = _operator(interactions, lambda z: interactions.hessian_product(z.reshape(-1)))
+    top = sparse_linalg.eigsh(
+        operator, k=1, which="LA", v0=_start_vector(interactions), tol=1e-2, return_eigenvectors=False
+    )
+    return BOUND_MARGIN * float(top[0])
+
+
+def _chebyshev(interactions: Interactions, n_modes: int) -> np.ndarray:
+    high = largest_eigenvalue_bound(interactions)
+    spacing2 = (interactions.volume / interactions.n_particles) ** (2.0 / interactions.dimension)
+    first_phonon = high / STIFFEST_OVER_TRANSVERSE * spacing2 * (2.0 * np.pi / interactions.box_length) ** 2
+    low = min(WINDOW_OVER_FIRST_PHONON * first_phonon * (1.0 + n_modes / 12.0), 0.2 * high)
+    degree = 2 * int(np.ceil(1.5 * np.sqrt(high / low)))
+    vectors = interactions.vectors.reshape(-1)
+
+    def apply(z: np.ndarray) -> np.ndarray:
+        return filtered(
+            interactions.i, interactions.j, vectors, interactions.g1, interactions.g2,
+            np.ascontiguousarray(z.reshape(-1)), degree, low, high, interactions.box,
+        )  # fmt: skip
+
+    return _largest(_operator(interactions, apply), n_modes, _start_vector(interactions), ARPACK_TOLERANCE)
+
+
+def _factorised(interactions: Interactions, n_modes: int) -> np.ndarray:
+    inverse = pseudo_inverse(interactions)
+    operator = _operator(interactions, lambda z: inverse(z.reshape(-1)))
+    return _largest(operator, n_modes, _start_vector(interactions), ARPACK_TOLERANCE)
+
+
+def _arpack(interactions: Interactions, n_modes: int) -> np.ndarray:
+    """ARPACK on M itself, asking for the smallest; the d translations come first and are dropped."""
+    d = interactions.dimension
+    wanted = n_modes + d
+    _, vectors = sparse_linalg.eigsh(
+        hessian(interactions), k=wanted, which="SA", v0=_start_vector(interactions), ncv=max(2 * wanted + 10, 20),
+        maxiter=100 * interactions.size, tol=1e-12,
+    )  # fmt: skip
+    uniform = np.array([np.linalg.norm(v.reshape(-1, d).mean(axis=0)) for v in vectors.T])
+    keep = np.sort(np.argsort(uniform)[:n_modes])
+    return vectors[:, keep]
+
+
+def _rayleigh_ritz(interactions: Interactions, vectors: np.ndarray, method: str) -> HarmonicModes:
+    """Orthonormal eigenvectors of M in the span of `vectors`, with residuals and signs."""
+    d = interactions.dimension
+    basis, _ = np.linalg.qr(np.stack([without_translation(v, d) for v in vectors.T], axis=1))
+    products = np.stack([interactions.hessian_product(np.ascontiguousarray(q)) for q in basis.T], axis=1)
+    eigenvalues, rotation = np.linalg.eigh(basis.T @ products)
+    modes = (basis @ rotation).T
+    residuals = np.empty(eigenvalues.size)
+    for k in range(eigenvalues.size):
+        psi = normalized(modes[k], d)
+        psi *= np.sign(psi[np.argmax(np.abs(psi))])
+        modes[k] = psi
+        product = interactions.hessian_product(psi)
+        eigenvalues[k] = psi @ product
+        residuals[k] = np.linalg.norm(product - eigenvalues[k] * psi) / abs(eigenvalues[k])
+    shape = (eigenvalues.size, interactions.n_particles, d)
+    return HarmonicModes(
+        eigenvalues, modes.reshape(shape), residuals, bool((residuals <= RESIDUAL_TOLERANCE).all()), method
+    )

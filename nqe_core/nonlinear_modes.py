@@ -1,0 +1,259 @@
+"""Quartic and cubic modes: local minima of the quartic and cubic energy (Eqs. 12 and 31).
+
+Both energies do not depend on the norm of the field, and their logarithms have the gradients (at |z| = 1)
+
+    grad ln E4 = (4 / kappa) [M.z - (kappa / chi) U4:zzz]
+    grad ln E3 = (6 / kappa) [M.z - (kappa / tau) U3:zz]
+
+so that the gradient's norm is the residual of Eq. 8 (Eq. 26), relative to the stiffness.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from nqe_core.errors import InputError
+from nqe_core.hessian import block_jacobi, normalized, pseudo_inverse, without_translation
+from nqe_core.interactions import Interactions
+from nqe_core.kernels.lbfgs import apply_block_diagonal
+from nqe_core.sphere_minimizer import SphereMinimum, lbfgs, macopt
+
+TOLERANCE = 1e-8  # relative residual of Eq. 8 and Eq. 26
+MAX_ITERATIONS = 20_000
+METHODS = ("lbfgs", "macopt")
+
+Preconditioner = Callable[[np.ndarray], np.ndarray]
+
+
+@dataclass(frozen=True)
+class NonlinearMode:
+    """A quartic or cubic mode.
+
+    Parameters
+    ----------
+    mode : ndarray, shape=(N, d)
+        Unit norm, no translation; oriented along the field it was started from.
+    stiffness, cubic_coefficient, quartic_coefficient : float
+        kappa, tau, chi (Eqs. 11, 28, 10).
+    participation_ratio : float
+        e (Eq. 14).
+    residual : float
+        |M.z - c U:z..| / |M.z| of Eq. 8 or Eq. 26.
+    iterations, evaluations : int
+        Of the minimisation.
+    converged : bool
+    method : str
+    """
+
+    mode: np.ndarray
+    stiffness: float
+    cubic_coefficient: float
+    quartic_coefficient: float
+    participation_ratio: float
+    residual: float
+    iterations: int
+    evaluations: int
+    converged: bool
+    method: str
+
+
+def stiffness(interactions: Interactions, z: np.ndarray) -> float:
+    """kappa(z) = M:zz / z.z (Eq. 11)."""
+    return interactions.cubic_scalars(z)[0] / float(np.sum(np.square(z)))
+
+
+def cubic_coefficient(interactions: Interactions, z: np.ndarray) -> float:
+    """tau(z) = U3:zzz / (z.z)^(3/2) (Eq. 28)."""
+    return interactions.cubic_scalars(z)[1] / float(np.sum(np.square(z))) ** 1.5
+
+
+def quartic_coefficient(interactions: Interactions, z: np.ndarray) -> float:
+    """chi(z) = U4:zzzz / (z.z)^2 (Eq. 10)."""
+    return interactions.quartic_scalars(z)[1] / float(np.sum(np.square(z))) ** 2
+
+
+def participation_ratio(z: np.ndarray) -> float:
+    """e(z) = (sum_i z_i.z_i)^2 / (N sum_i (z_i.z_i)^2) (Eq. 14); `z` has shape (N, d)."""
+    if np.ndim(z) != 2:
+        raise InputError(f"a displacement field has shape {np.shape(z)}, must be (N, d)")
+    weight = np.einsum("ia,ia->i", z, z)
+    return float(weight.sum() ** 2 / (weight.size * np.sum(weight**2)))
+
+
+class _Energy:
+    """ln E_k on the sphere; remembers the scalars of its last value, which the gradient needs."""
+
+    order: int  # power of kappa times two: the gradient is (order / kappa) times the residual
+
+    def __init__(self, interactions: Interactions) -> None:
+        self.interactions = interactions
+        self._scalars = (np.nan, np.nan)
+
+    def project(self, z: np.ndarray) -> np.ndarray:
+        return normalized(z, self.interactions.dimension)
+
+
+class QuarticEnergy(_Energy):
+    """ln E4 = 2 ln kappa - ln chi (Eq. 12)."""
+
+    order = 4
+
+    def value(self, z: np.ndarray) -> float:
+        kappa, chi = self._scalars = self.interactions.quartic_scalars(z)
+        return 2.0 * np.log(kappa) - np.log(chi) if kappa > 0.0 and chi > 0.0 else np.inf
+
+    def gradient(self, z: np.ndarray) -> np.ndarray:
+        kappa, chi = self._scalars
+        return self.interactions.quartic_field(z, 4.0 / kappa, -4.0 / chi)
+
+
+class CubicEnergy(_Energy):
+    """ln E3 = 3 ln kappa - 2 ln |tau| (Eq. 31)."""
+
+    order = 6
+
+    def value(self, z: np.ndarray) -> float:
+        kappa, tau = self._scalars = self.interactions.cubic_scalars(z)
+        return 3.0 * np.log(kappa) - 2.0 * np.log(abs(tau)) if kappa > 0.0 and tau != 0.0 else np.inf
+
+    def gradient(self, z: np.ndarray) -> np.ndarray:
+        kappa, tau = self._scalars
+        return self.interactions.cubic_field(z, 6.0 / kappa, -6.0 / tau)
+
+
+def preconditioner(interactions: Interactions, kind: str = "auto") -> Preconditioner:
+    """The metric of the L-BFGS: "factorised" (M^+), "block_jacobi", or "auto".
+
+    In two dimensions a factorisation costs little fill and saves nearly all iterations; in three and four the d x d
+    diagonal blocks are the better bargain.
+    """
+    if kind == "auto":
+        kind = "factorised" if interactions.dimension == 2 else "block_jacobi"
+    if kind == "factorised":
+        return pseudo_inverse(interactions)
+    if kind != "block_jacobi":
+        raise InputError(f"unknown preconditioner {kind!r} (known: auto, factorised, block_jacobi)")
+    blocks, box, d = block_jacobi(interactions), interactions.box, interactions.dimension
+
+    def apply(g: np.ndarray) -> np.ndarray:
+        out = np.empty_like(g)
+        apply_block_diagonal(blocks, g, out, box)
+        return without_translation(out, d)
+
+    return apply
+
+
+def _minimize(energy: _Energy, start, method, tolerance, max_iterations, metric) -> SphereMinimum:
+    interactions = energy.interactions
+    z = interactions.field(start)
+    if not np.isfinite(z).all() or not np.any(without_translation(z, interactions.dimension)):
+        raise InputError("the start of a minimisation is not finite or a pure translation")
+    z = energy.project(z)
+    # |M.z| >= kappa, so this bound on the gradient keeps the residual relative to |M.z| below the tolerance
+    bound = tolerance * energy.order
+    if method == "macopt":
+        return macopt(energy, z, bound, max_iterations)
+    if method != "lbfgs":
+        raise InputError(f"unknown method {method!r} (known: {', '.join(METHODS)})")
+    return lbfgs(energy, z, metric or preconditioner(interactions), bound, max_iterations)
+
+
+def _describe(energy: _Energy, found: SphereMinimum, start: np.ndarray, method: str) -> NonlinearMode:
+    interactions = energy.interactions
+    z = found.point
+    if z @ interactions.field(start) < 0.0:
+        z = -z
+    kappa, tau = interactions.cubic_scalars(z)
+    chi = interactions.quartic_scalars(z)[1]
+    linear = np.linalg.norm(interactions.hessian_product(z))
+    if energy.order == 4:
+        residual = np.linalg.norm(interactions.quartic_field(z, 1.0, -kappa / chi)) / linear
+    else:
+        residual = np.linalg.norm(interactions.cubic_field(z, 1.0, -kappa / tau)) / linear
+    mode = z.reshape(interactions.n_particles, interactions.dimension)
+    return NonlinearMode(
+        mode=mode, stiffness=kappa, cubic_coefficient=tau, quartic_coefficient=chi,
+        participation_ratio=participation_ratio(mode), residual=float(residual), iterations=found.iterations,
+        evaluations=found.evaluations, converged=found.converged, method=method,
+    )  # fmt: skip
+
+
+def find_quartic_mode(
+    interactions: Interactions,
+    start: np.ndarray,
+    method: str = "lbfgs",
+    tolerance: float = TOLERANCE,
+    max_iterations: int = MAX_ITERATIONS,
+    metric: Preconditioner | None = None,
+) -> NonlinearMode:
+    """The quartic mode downhill of a start: a local minimum of E4 (Eq. 12), which solves Eq. 8.
+
+    Parameters
+    ----------
+    interactions : Interactions
+        Of an inherent state.
+    start : ndarray, shape=(N, d)
+        Any field; the paper uses the lowest harmonic mode.
+    method : {"lbfgs", "macopt"}
+        "macopt" is the paper's conjugate gradient.
+    tolerance : float
+        On the relative residual of Eq. 8.
+    metric : callable, optional
+        From `preconditioner`, to share one factorisation between several minimisations.
+
+    Raises
+    ------
+    InputError
+        Start of the wrong shape, not finite, or a translation; unknown method.
+    """
+    energy = QuarticEnergy(interactions)
+    found = _minimize(energy, start, method, tolerance, max_iterations, metric)
+    return _describe(energy, found, start, method)
+
+
+def find_cubic_mode(
+    interactions: Interactions,
+    start: np.ndarray,
+    method: str = "lbfgs",
+    tolerance: float = TOLERANCE,
+    max_iterations: int = MAX_ITERATIONS,
+    metric: Preconditioner | None = None,
+) -> NonlinearMode:
+    """The cubic mode downhill of a start: a local minimum of E3 (Eq. 31), which solves Eq. 26.
+
+    Parameters as in `find_quartic_mode`; the paper starts from the quartic mode.
+    """
+    energy = CubicEnergy(interactions)
+    found = _minimize(energy, start, method, tolerance, max_iterations, metric)
+    return _describe(energy, found, start, method)
+
+
+def find_cubic_mode_from(
+    interactions: Interactions,
+    starts: np.ndarray,
+    method: str = "lbfgs",
+    tolerance: float = TOLERANCE,
+    metric: Preconditioner | None = None,
+) -> tuple[NonlinearMode, int]:
+    """The softest converged cubic mode of several starts, and which start led to it (Appendix B, POLY).
+
+    Parameters
+    ----------
+    starts : ndarray, shape=(m, N, d)
+
+    Returns
+    -------
+    mode : NonlinearMode
+        Lowest stiffness among the converged ones; if none converged, the first start's result.
+    start : int
+        Index into `starts`.
+    """
+    if method == "lbfgs" and metric is None:
+        metric = preconditioner(interactions)
+    found = [find_cubic_mode(interactions, start, method, tolerance, metric=metric) for start in starts]
+    converged = [k for k, mode in enumerate(found) if mode.converged]
+    best = min(converged, key=lambda k: found[k].stiffness) if converged else 0
+    return found[best], best

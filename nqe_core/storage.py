@@ -1,0 +1,322 @@
+"""Files of samples: written whole or not at all, read a row at a time, checked on every read.
+
+Each file is HDF5 with the sample as the leading axis (see `nqe_core.file_schema`). Rows of modes are stored as one HDF5
+chunk each, with a checksum (fletcher32) that HDF5 verifies whenever the row is read, so that a rank can work on one
+sample of a large file without loading the others. The SHA-256 of the content, over all datasets but `seconds`, is an
+attribute; it depends on the values only, not on who computed them, in how many parts, or when.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+import os
+import socket
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from nqe_core.configuration import Configuration
+from nqe_core.errors import InputError
+from nqe_core.file_schema import COMMON, SCHEMA_VERSION, UNREPRODUCIBLE, Field, stage_fields
+from nqe_core.models import Model
+
+_serial = itertools.count()
+
+
+class StorageError(InputError):
+    """A file is missing, damaged, or not the one that was asked for."""
+
+
+def own_name() -> str:
+    """A name that no other process, on any node, uses for its files: host, process and a serial number."""
+    return f"{socket.gethostname()}-{os.getpid()}-{next(_serial)}"
+
+
+def sync_folder(folder: Path) -> None:
+    """Make a rename in `folder` survive a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def written_aside(path: Path) -> Iterator[Path]:
+    """Yield a temporary path in the same folder that replaces `path` once it is complete and on the disk."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(f".{path.name}.{own_name()}.tmp")
+    try:
+        yield aside
+        with open(aside, "rb+") as stream:
+            os.fsync(stream.fileno())
+        os.replace(aside, path)
+        sync_folder(path.parent)
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+class ContentChecksum:
+    """SHA-256 of rows, dataset by dataset, so that rows can stream past one at a time.
+
+    Parameters
+    ----------
+    fields : tuple of Field
+        All but `seconds` count.
+    """
+
+    def __init__(self, fields: Sequence[Field]) -> None:
+        self._fields = [field for field in fields if not field.name.startswith(UNREPRODUCIBLE)]
+        self._digests = {field.name: hashlib.sha256() for field in self._fields}
+
+    def add(self, row: dict) -> None:
+        for field in self._fields:
+            value = row[field.name]
+            if field.kind == "text":
+                data = str(value).encode() + b"\0"
+            else:
+                data = np.ascontiguousarray(value, dtype=field.dtype).tobytes()
+            self._digests[field.name].update(data)
+
+    def hexdigest(self) -> str:
+        total = hashlib.sha256()
+        for field in sorted(self._fields, key=lambda field: field.name):
+            total.update(f"{field.name} {field.kind} {field.shape} {self._digests[field.name].hexdigest()}\n".encode())
+        return total.hexdigest()
+
+
+def _create(file: h5py.File, field: Field, n_samples: int) -> h5py.Dataset:
+    shape = (n_samples, *field.shape)
+    if field.kind == "text":
+        # HDF5 has no checksum for strings of variable length; content_sha256 covers them
+        return file.create_dataset(field.name, shape, dtype=h5py.string_dtype())
+    chunk = (1, *field.shape) if field.shape else (n_samples,)
+    return file.create_dataset(field.name, shape, dtype=field.dtype, chunks=chunk, fletcher32=True)
+
+
+def write_stage_file(path: Path, fields: Sequence[Field], attributes: dict, rows: Iterable[dict], n_samples: int) -> str:
+    """Write one file, row by row; it appears under its name only when it is complete.
+
+    Parameters
+    ----------
+    path : Path
+        The file; an older one is replaced.
+    fields : sequence of Field
+        The datasets.
+    attributes : dict
+        Numbers and strings; mappings are stored as JSON.
+    rows : iterable of dict
+        One mapping of field name to value per sample, in order. May be a generator: one row is in memory at a time.
+    n_samples : int
+        S, the number of rows.
+
+    Returns
+    -------
+    str
+        content_sha256.
+    """
+    checksum = ContentChecksum(fields)
+    with written_aside(path) as aside:
+        # file locks fail on some network file systems, and nobody else knows this name
+        with h5py.File(aside, "w", locking=False) as file:
+            datasets = [(field, _create(file, field, n_samples)) for field in fields]
+            count = 0
+            for index, row in enumerate(rows):
+                for field, dataset in datasets:
+                    value = row[field.name]
+                    if np.shape(value) != field.shape:
+                        raise ValueError(f"{field.name}: shape {np.shape(value)} of a row, must be {field.shape}")
+                    dataset[index] = value
+                checksum.add(row)
+                count += 1
+            if count != n_samples:
+                raise ValueError(f"{path}: {count} rows for {n_samples} samples")
+            for key, value in attributes.items():
+                file.attrs[key] = json.dumps(value, sort_keys=True) if isinstance(value, dict) else value
+            file.attrs["schema_version"] = SCHEMA_VERSION
+            file.attrs["content_sha256"] = checksum.hexdigest()
+    return checksum.hexdigest()
+
+
+class ChunkReader:
+    """Lazy reader of one file: rows by sample number, columns of numbers; nothing is read before it is asked for.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    stage : str or tuple of str, optional
+        The stage or stages that it must come from.
+
+    Raises
+    ------
+    StorageError
+        In one line: missing, empty, not HDF5, truncated, another stage or schema, missing dataset, wrong shape.
+    """
+
+    def __init__(self, path: Path, stage: str | tuple[str, ...] | None = None) -> None:
+        self.path = Path(path)
+        self._file = self._open()
+        try:
+            self.attributes = self._read_attributes(stage)
+            self.samples = self._dataset("sample")[()]
+            self._index = {int(sample): index for index, sample in enumerate(self.samples)}
+            self.fields = self._check_fields()
+        except (OSError, RuntimeError) as error:
+            self.close()
+            raise self._unreadable(error) from None
+        except BaseException:
+            self.close()
+            raise
+
+    def _open(self) -> h5py.File:
+        if not self.path.is_file():
+            raise StorageError(f"{self.path}: no such file")
+        if self.path.stat().st_size == 0:
+            raise StorageError(f"{self.path}: the file is empty")
+        with open(self.path, "rb") as stream:
+            if stream.read(8) != b"\x89HDF\r\n\x1a\n":
+                raise StorageError(f"{self.path}: not an HDF5 file")
+        try:
+            return h5py.File(self.path, "r", locking=False)
+        except OSError as error:
+            raise self._unreadable(error) from None
+
+    def _unreadable(self, error: Exception) -> StorageError:
+        text = " ".join(str(error).split())
+        if "truncated" in text or "eof" in text.lower():
+            return StorageError(f"{self.path}: the HDF5 file is truncated")
+        return StorageError(f"{self.path}: the HDF5 file is damaged ({text[:160]})")
+
+    def _read_attributes(self, stage: str | tuple[str, ...] | None) -> dict:
+        attributes = {key: value.item() if hasattr(value, "item") else value for key, value in self._file.attrs.items()}
+        needed = ("stage", "model", "model_parameters", "ensemble", "n_particles", "content_sha256", "schema_version")
+        for key in needed:
+            if key not in attributes:
+                raise StorageError(f"{self.path}: attribute {key!r} is missing, not a file written by nqe")
+        if attributes["schema_version"] != SCHEMA_VERSION:
+            found = attributes["schema_version"]
+            raise StorageError(f"{self.path}: schema version {found}, this version of nqe reads {SCHEMA_VERSION}")
+        wanted = (stage,) if isinstance(stage, str) else stage
+        if wanted and attributes["stage"] not in wanted:
+            raise StorageError(
+                f"{self.path}: holds stage {attributes['stage']!r}, but {' or '.join(wanted)} is needed here"
+            )
+        for key in ("model_parameters", "parameters", "inputs"):
+            attributes[key] = json.loads(attributes.get(key, "{}"))
+        return attributes
+
+    def _dataset(self, name: str) -> h5py.Dataset:
+        if name not in self._file:
+            raise StorageError(f"{self.path}: dataset {name!r} is missing")
+        return self._file[name]
+
+    def _check_fields(self) -> tuple[Field, ...]:
+        n_modes = self._dataset("eigenvalues").shape[-1] if self.stage == "harmonic" else 1
+        fields = stage_fields(self.stage, int(self.attributes["n_particles"]), self.model.dimension, n_modes)
+        for field in fields:
+            expected = (len(self.samples), *field.shape)
+            if self._dataset(field.name).shape != expected:
+                shape = self._dataset(field.name).shape
+                raise StorageError(f"{self.path}: dataset {field.name!r} has shape {shape}, must be {expected}")
+        if len(self._index) != len(self.samples):
+            raise StorageError(f"{self.path}: a sample appears twice")
+        return fields
+
+    def __enter__(self) -> ChunkReader:
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    @property
+    def stage(self) -> str:
+        return self.attributes["stage"]
+
+    @property
+    def model(self) -> Model:
+        """The model that the file's samples were made with."""
+        return Model.from_parameters(self.attributes["model"], self.attributes["model_parameters"])
+
+    def row_shape(self, name: str) -> tuple[int, ...]:
+        """Shape of one sample's value of a dataset."""
+        return self._dataset(name).shape[1:]
+
+    def column(self, name: str) -> np.ndarray:
+        """All samples' values of one dataset (meant for numbers and `failure`, not for modes)."""
+        dataset = self._dataset(name)
+        try:
+            values = dataset.asstr()[()] if h5py.check_string_dtype(dataset.dtype) else dataset[()]
+        except (OSError, RuntimeError) as error:
+            raise self._unreadable(error) from None
+        return values
+
+    def row(self, sample: int, *names: str) -> dict:
+        """Values of one sample: the named datasets, or all."""
+        if sample not in self._index:
+            raise StorageError(f"{self.path}: sample {sample} is missing")
+        index = self._index[sample]
+        row = {}
+        for name in names or [field.name for field in self.fields]:
+            dataset = self._dataset(name)
+            try:
+                value = dataset[index]
+            except (OSError, RuntimeError) as error:
+                raise self._unreadable(error) from None
+            row[name] = value.decode() if isinstance(value, bytes) else value
+        return row
+
+    def rows(self) -> Iterator[dict]:
+        """All rows, one at a time."""
+        for sample in self.samples:
+            yield self.row(int(sample))
+
+    def configuration(self, sample: int) -> Configuration:
+        """The particles of one sample (stages liquid and inherent_state)."""
+        try:
+            return Configuration(**self.row(sample, "positions", "diameters", "box_length"))
+        except StorageError:
+            raise
+        except InputError as error:
+            raise StorageError(f"{self.path}: sample {sample}: {error}") from None
+
+    def verify(self) -> None:
+        """Read every byte and compare with the checksums; `StorageError` when something changed."""
+        checksum = ContentChecksum(self.fields)
+        for row in self.rows():
+            checksum.add(row)
+        if checksum.hexdigest() != self.attributes["content_sha256"]:
+            raise StorageError(f"{self.path}: content does not match its content_sha256")
+
+
+def check_same_samples(readers: Sequence[ChunkReader]) -> None:
+    """Raise `StorageError` unless all files hold the same samples of the same ensemble and model."""
+    first = readers[0]
+    for other in readers[1:]:
+        for key in ("ensemble", "model", "model_parameters", "n_particles"):
+            if other.attributes[key] != first.attributes[key]:
+                raise StorageError(f"{other.path}: {key} differs from that of {first.path}")
+        if not np.array_equal(other.samples, first.samples):
+            raise StorageError(
+                f"{other.path}: holds samples {_span(other.samples)}, but {first.path} holds {_span(first.samples)}"
+            )
+
+
+def _span(samples: np.ndarray) -> str:
+    return f"{samples.min()}..{samples.max()} ({len(samples)})" if len(samples) else "none"
+
+
+__all__ = [
+    "COMMON", "ChunkReader", "StorageError", "check_same_samples", "own_name", "sync_folder", "write_stage_file",
+    "written_aside",
+]  # fmt: skip

@@ -1,0 +1,139 @@
+"""Tables of observables: Parquet files with one row per sample, written whole or not at all."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as parquet
+
+from nqe_core.errors import InputError
+from nqe_core.file_schema import SCHEMA_VERSION, UNREPRODUCIBLE, Field
+from nqe_core.storage import ContentChecksum, StorageError, written_aside
+
+OWN_SECONDS = "seconds_observables"
+
+_TYPES = {"float": pa.float64(), "int": pa.int64(), "bool": pa.bool_(), "text": pa.string()}
+
+
+def write_table(path: Path, fields: Sequence[Field], attributes: dict, rows: Iterable[dict]) -> str:
+    """Write rows of numbers.
+
+    Parameters
+    ----------
+    path : Path
+        The file; an older one is replaced.
+    fields : sequence of Field
+        The columns, in order.
+    attributes : dict
+        Stored as JSON under the key `nqe` of the table's metadata, with the checksum of the content.
+    rows : iterable of dict
+        One per sample.
+
+    Returns
+    -------
+    str
+        content_sha256, over all columns but the seconds.
+    """
+    checksum = ContentChecksum(fields)
+    columns: dict[str, list] = {field.name: [] for field in fields}
+    for row in rows:
+        checksum.add(row)
+        for name, values in columns.items():
+            value = row[name]
+            values.append(value.item() if isinstance(value, (np.generic, np.ndarray)) else value)
+    arrays = {
+        OWN_SECONDS if field.name == UNREPRODUCIBLE else field.name: pa.array(columns[field.name], _TYPES[field.kind])
+        for field in fields
+    }
+    header = {**attributes, "schema_version": SCHEMA_VERSION, "content_sha256": checksum.hexdigest()}
+    table = pa.table(arrays).replace_schema_metadata({"nqe": json.dumps(header, sort_keys=True)})
+    _write(path, table)
+    return checksum.hexdigest()
+
+
+def _write(path: Path, table: pa.Table) -> None:
+    with written_aside(path) as aside:
+        parquet.write_table(table, aside, write_page_checksum=True)
+
+
+def read_table(path: Path) -> pa.Table:
+    """Read a table whole; `StorageError` in one line when it is missing, damaged or not a table of observables."""
+    path = Path(path)
+    if not path.is_file():
+        raise StorageError(f"{path}: no such file")
+    try:
+        table = parquet.ParquetFile(path, page_checksum_verification=True).read()
+    except (pa.ArrowException, OSError) as error:
+        text = " ".join(str(error).split())[:160]
+        raise StorageError(f"{path}: not a readable Parquet file ({text})") from None
+    for name in ("ensemble", "sample", "failure"):
+        if name not in table.column_names:
+            raise StorageError(f"{path}: column {name!r} is missing, not a table of observables")
+    return table
+
+
+def table_attributes(table: pa.Table) -> dict:
+    """What `write_table` stored about the rows; empty for gathered tables."""
+    return json.loads((table.schema.metadata or {}).get(b"nqe", b"{}"))
+
+
+def verify_table(path: Path) -> pa.Table:
+    """Read a table and compare it with its checksum; `StorageError` when something changed."""
+    table = read_table(path)
+    expected = table_attributes(table).get("content_sha256")
+    if expected is not None and content_checksum(table) != expected:
+        raise StorageError(f"{path}: content does not match its content_sha256")
+    return table
+
+
+def content_checksum(table: pa.Table) -> str:
+    """SHA-256 of a table's content, computed as `write_table` does."""
+    kinds = {arrow: kind for kind, arrow in _TYPES.items()}
+    fields = [Field(column.name, kinds[column.type]) for column in table.schema if column.name != OWN_SECONDS]
+    checksum = ContentChecksum(fields)
+    for row in table.to_pylist():
+        checksum.add(row)
+    return checksum.hexdigest()
+
+
+def gather_tables(paths: Sequence[Path], output: Path) -> pa.Table:
+    """Concatenate tables, sorted by ensemble and sample; columns that some lack are filled with nulls.
+
+    Raises
+    ------
+    InputError
+        A sample appears twice, or one is missing between the first (0) and the last.
+    """
+    if not paths:
+        raise InputError("nothing to gather")
+    tables = [read_table(path).replace_schema_metadata(None) for path in paths]
+    owner: dict[tuple[str, int], Path] = {}
+    for path, table in zip(paths, tables, strict=True):
+        for key in zip(table["ensemble"].to_pylist(), table["sample"].to_pylist(), strict=True):
+            if key in owner:
+                raise InputError(f"{path}: sample {key[1]} of {key[0]} is already in {owner[key]}")
+            owner[key] = path
+    for ensemble in sorted({name for name, _ in owner}):
+        found = {sample for name, sample in owner if name == ensemble}
+        if missing := sorted(set(range(max(found) + 1)) - found):
+            raise InputError(f"{ensemble}: {len(missing)} samples are missing, the first is {missing[0]}")
+    merged = pa.concat_tables(tables, promote_options="default")
+    merged = merged.sort_by([("ensemble", "ascending"), ("sample", "ascending")])
+    _write(output, merged)
+    return merged
+
+
+def count_failures(table: pa.Table) -> dict[str, tuple[int, dict[str, int]]]:
+    """Ensemble -> number of samples, and number of failed ones by reason (without its numbers)."""
+    counts: dict[str, tuple[int, dict[str, int]]] = {}
+    for ensemble, failure in zip(table["ensemble"].to_pylist(), table["failure"].to_pylist(), strict=True):
+        total, reasons = counts.get(ensemble, (0, {}))
+        if failure:
+            kind = failure.removeprefix("upstream: ").split(":")[0].rstrip("-+.0123456789e ")
+            reasons[kind] = reasons.get(kind, 0) + 1
+        counts[ensemble] = (total + 1, reasons)
+    return counts
