@@ -1,0 +1,67 @@
+# Thin names for the usual commands; no logic here. `make help` lists them.
+# Variables: VENV (environment, default .venv), CORES (default all), PYTHON (interpreter that the environment is made of)
+
+VENV ?= .venv
+CORES ?= all
+CAMPAIGN ?= demo
+READY := $(VENV)/.complete
+SNAKEMAKE = snakemake --profile profiles/local --cores $(CORES)
+
+SHELL := bash
+export PATH := $(abspath $(VENV))/bin:$(PATH)
+
+.DEFAULT_GOAL := help
+.PHONY: help env figures tiny report verify test test-fast lint format bench docs lock clean-env
+
+help:  ## this list
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+env: $(READY)  ## make the environment .venv from locked pins
+
+$(READY): envs/requirements.lock envs/create.sh pyproject.toml
+	@envs/create.sh $(VENV)
+
+figures: $(READY)  ## run the demo campaign (or CAMPAIGN=...): every figure, table and the scorecard
+	@$(SNAKEMAKE) --config campaign=$(CAMPAIGN)
+	@echo "Figures:   results/$(CAMPAIGN)/figures/"
+	@echo "Tables:    results/$(CAMPAIGN)/tables/"
+	@echo "Scorecard: results/$(CAMPAIGN)/scorecard.md"
+
+tiny:  ## run the tiny campaign, about a minute
+	@$(MAKE) --no-print-directory figures CAMPAIGN=tiny
+
+report: figures  ## results/CAMPAIGN/report.html, with the figures and how they were made
+	@$(SNAKEMAKE) --config campaign=$(CAMPAIGN) --report results/$(CAMPAIGN)/report.html
+
+verify: figures  ## check every file of the campaign against the sheet and its checksum
+	@$(SNAKEMAKE) --config campaign=$(CAMPAIGN) --forcerun verify --until verify -- verify
+
+test: $(READY)  ## run the whole test suite
+	@python -m pytest
+
+test-fast: $(READY)  ## run the tests that take seconds
+	@python -m pytest -m "not slow and not cluster"
+
+lint: $(READY)  ## ruff, snakefmt, import layers, snakemake --lint
+	ruff check .
+	ruff format --check .
+	snakefmt --check Snakefile workflow/rules
+	lint-imports
+	snakemake --lint
+
+format: $(READY)  ## let ruff and snakefmt put the code in order
+	ruff check --fix .
+	ruff format .
+	snakefmt Snakefile workflow/rules
+
+bench: $(READY)  ## measure speed against references
+	@python benchmarks/run.py
+
+docs: $(READY)  ## write config/README.md from the schemas
+	@python workflow/schemas/describe.py
+
+lock: $(READY)  ## renew envs/requirements.lock from pyproject.toml
+	@envs/lock.sh $(VENV)/bin/python
+
+clean-env:  ## remove the environment
+	rm -rf $(VENV)
