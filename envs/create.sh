@@ -18,8 +18,8 @@ done
 
 echo "Environment $venv: $("$python" --version) and the packages of envs/requirements.lock (about a minute)"
 "$python" -m venv --clear "$venv"
-pip() { "$venv/bin/python" -m pip --disable-pip-version-check --quiet "$@"; }
-pip install --require-hashes --only-binary :all: -r envs/requirements.lock
+pip() { "$venv/bin/python" -m pip --disable-pip-version-check -qq "$@"; }
+pip install --require-hashes --prefer-binary -r envs/requirements.lock
 pip install --no-deps --no-build-isolation --editable .
 
 # `snakemake` alone shall use all cores of this machine; --profile on the command line goes before this variable.

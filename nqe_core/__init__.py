@@ -26,7 +26,7 @@ _HOME = {
     "molecular_dynamics": ("cool",),
     "swap_monte_carlo": ("equilibrate", "initial_configuration", "MonteCarloResult"),
     "interactions": ("Interactions",),
-    "hessian": ("hessian",),
+    "hessian_matrix": ("hessian",),
     "harmonic": ("lowest_modes", "HarmonicModes"),
     "nonlinear_modes": (
         "stiffness", "cubic_coefficient", "quartic_coefficient", "participation_ratio", "find_quartic_mode",
@@ -41,7 +41,6 @@ __all__ = ["__version__", *sorted(_MODULE_OF)]
 def __getattr__(name: str):
     if name not in _MODULE_OF:
         raise AttributeError(f"module 'nqe_core' has no attribute {name!r}")
-    # a submodule may share its name with a function (nqe_core.hessian): the function wins, as documented
     value = getattr(importlib.import_module(f"nqe_core.{_MODULE_OF[name]}"), name)
     globals()[name] = value
     return value

@@ -13,7 +13,7 @@ import numpy as np
 import scipy.sparse.linalg as sparse_linalg
 
 from nqe_core.errors import InputError
-from nqe_core.hessian import block_jacobi, pseudo_inverse, without_translation
+from nqe_core.hessian_matrix import block_jacobi, pseudo_inverse, without_translation
 from nqe_core.interactions import Interactions
 from nqe_core.kernels.lbfgs import apply_block_diagonal
 

@@ -8,7 +8,7 @@ import numpy as np
 import scipy.sparse.linalg as sparse_linalg
 
 from nqe_core.errors import InputError
-from nqe_core.hessian import hessian, normalized, pseudo_inverse, without_translation
+from nqe_core.hessian_matrix import hessian, normalized, pseudo_inverse, without_translation
 from nqe_core.interactions import Interactions
 from nqe_core.kernels.chebyshev import filtered
 

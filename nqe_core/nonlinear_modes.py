@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from nqe_core.errors import InputError
-from nqe_core.hessian import block_jacobi, normalized, pseudo_inverse, without_translation
+from nqe_core.hessian_matrix import block_jacobi, normalized, pseudo_inverse, without_translation
 from nqe_core.interactions import Interactions
 from nqe_core.kernels.lbfgs import apply_block_diagonal
 from nqe_core.sphere_minimizer import SphereMinimum, lbfgs, macopt

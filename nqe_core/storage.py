@@ -8,87 +8,21 @@ attribute; it depends on the values only, not on who computed them, in how many 
 
 from __future__ import annotations
 
-import hashlib
-import itertools
 import json
-import os
-import socket
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 
 import h5py
 import numpy as np
 
+from nqe_core.atomic_files import ContentChecksum, written_aside
 from nqe_core.configuration import Configuration
 from nqe_core.errors import InputError
-from nqe_core.file_schema import COMMON, SCHEMA_VERSION, UNREPRODUCIBLE, Field, stage_fields
+from nqe_core.file_schema import SCHEMA_VERSION, Field, stage_fields
 from nqe_core.models import Model
-
-_serial = itertools.count()
-
 
 class StorageError(InputError):
     """A file is missing, damaged, or not the one that was asked for."""
-
-
-def own_name() -> str:
-    """A name that no other process, on any node, uses for its files: host, process and a serial number."""
-    return f"{socket.gethostname()}-{os.getpid()}-{next(_serial)}"
-
-
-def sync_folder(folder: Path) -> None:
-    """Make a rename in `folder` survive a power cut."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-@contextmanager
-def written_aside(path: Path) -> Iterator[Path]:
-    """Yield a temporary path in the same folder that replaces `path` once it is complete and on the disk."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.name}.{own_name()}.tmp")
-    try:
-        yield aside
-        with open(aside, "rb+") as stream:
-            os.fsync(stream.fileno())
-        os.replace(aside, path)
-        sync_folder(path.parent)
-    finally:
-        aside.unlink(missing_ok=True)
-
-
-class ContentChecksum:
-    """SHA-256 of rows, dataset by dataset, so that rows can stream past one at a time.
-
-    Parameters
-    ----------
-    fields : tuple of Field
-        All but `seconds` count.
-    """
-
-    def __init__(self, fields: Sequence[Field]) -> None:
-        self._fields = [field for field in fields if not field.name.startswith(UNREPRODUCIBLE)]
-        self._digests = {field.name: hashlib.sha256() for field in self._fields}
-
-    def add(self, row: dict) -> None:
-        for field in self._fields:
-            value = row[field.name]
-            if field.kind == "text":
-                data = str(value).encode() + b"\0"
-            else:
-                data = np.ascontiguousarray(value, dtype=field.dtype).tobytes()
-            self._digests[field.name].update(data)
-
-    def hexdigest(self) -> str:
-        total = hashlib.sha256()
-        for field in sorted(self._fields, key=lambda field: field.name):
-            total.update(f"{field.name} {field.kind} {field.shape} {self._digests[field.name].hexdigest()}\n".encode())
-        return total.hexdigest()
 
 
 def _create(file: h5py.File, field: Field, n_samples: int) -> h5py.Dataset:
@@ -153,6 +87,8 @@ class ChunkReader:
         The file.
     stage : str or tuple of str, optional
         The stage or stages that it must come from.
+    fields : tuple of Field, optional
+        Datasets that it must hold; by default those of its stage.
 
     Raises
     ------
@@ -160,14 +96,16 @@ class ChunkReader:
         In one line: missing, empty, not HDF5, truncated, another stage or schema, missing dataset, wrong shape.
     """
 
-    def __init__(self, path: Path, stage: str | tuple[str, ...] | None = None) -> None:
+    def __init__(
+        self, path: Path, stage: str | tuple[str, ...] | None = None, fields: tuple[Field, ...] | None = None
+    ) -> None:
         self.path = Path(path)
         self._file = self._open()
         try:
             self.attributes = self._read_attributes(stage)
             self.samples = self._dataset("sample")[()]
             self._index = {int(sample): index for index, sample in enumerate(self.samples)}
-            self.fields = self._check_fields()
+            self.fields = self._check_fields(fields)
         except (OSError, RuntimeError) as error:
             self.close()
             raise self._unreadable(error) from None
@@ -217,9 +155,10 @@ class ChunkReader:
             raise StorageError(f"{self.path}: dataset {name!r} is missing")
         return self._file[name]
 
-    def _check_fields(self) -> tuple[Field, ...]:
-        n_modes = self._dataset("eigenvalues").shape[-1] if self.stage == "harmonic" else 1
-        fields = stage_fields(self.stage, int(self.attributes["n_particles"]), self.model.dimension, n_modes)
+    def _check_fields(self, fields: tuple[Field, ...] | None) -> tuple[Field, ...]:
+        if fields is None:
+            n_modes = self._dataset("eigenvalues").shape[-1] if self.stage == "harmonic" else 1
+            fields = stage_fields(self.stage, int(self.attributes["n_particles"]), self.model.dimension, n_modes)
         for field in fields:
             expected = (len(self.samples), *field.shape)
             if self._dataset(field.name).shape != expected:
@@ -314,9 +253,3 @@ def check_same_samples(readers: Sequence[ChunkReader]) -> None:
 
 def _span(samples: np.ndarray) -> str:
     return f"{samples.min()}..{samples.max()} ({len(samples)})" if len(samples) else "none"
-
-
-__all__ = [
-    "COMMON", "ChunkReader", "StorageError", "check_same_samples", "own_name", "sync_folder", "write_stage_file",
-    "written_aside",
-]  # fmt: skip

@@ -10,9 +10,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as parquet
 
+from nqe_core.atomic_files import ContentChecksum, written_aside
 from nqe_core.errors import InputError
 from nqe_core.file_schema import SCHEMA_VERSION, UNREPRODUCIBLE, Field
-from nqe_core.storage import ContentChecksum, StorageError, written_aside
+from nqe_core.storage import StorageError
 
 OWN_SECONDS = "seconds_observables"
 

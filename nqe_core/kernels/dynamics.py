@@ -132,8 +132,19 @@ def fire_block(x, v, diameters, identity, box, potential, nonadditivity, skin, s
 
 
 @njit(cache=True, fastmath=True, error_model="numpy")
-def verlet_block(x, v, diameters, identity, box, potential, nonadditivity, skin, steps, dt):
-    """`steps` of velocity Verlet at unit mass and constant energy; arrays are changed and re-sorted in place.
+def verlet_block(
+    x, v, diameters, identity, box, potential, nonadditivity, skin, steps, dt, interval, keep, kick, noise
+):
+    """`steps` of velocity Verlet at unit mass; arrays are changed and re-sorted in place.
+
+    Parameters
+    ----------
+    interval : int
+        Thermostat after every `interval` steps: v = keep v + kick noise. No thermostat without `keep`.
+    keep, kick : ndarray, shape=(n_updates,)
+        With keep = exp(-friction t) and kick = sqrt(T (1 - keep^2)) this is the exact Ornstein-Uhlenbeck update.
+    noise : ndarray, shape=(n_updates*N*d,)
+        Standard normal numbers.
 
     Returns
     -------
@@ -150,6 +161,7 @@ def verlet_block(x, v, diameters, identity, box, potential, nonadditivity, skin,
     f = np.empty(x.size)
     pair_forces(x, start, partner, inverse_lambda2, box, potential, f, scratch)
     builds = 1
+    updates = np.uint64(0)
     for step in range(steps):
         for k in range(size):
             v[k] += 0.5 * dt * f[k]
@@ -163,4 +175,8 @@ def verlet_block(x, v, diameters, identity, box, potential, nonadditivity, skin,
         pair_forces(x, start, partner, inverse_lambda2, box, potential, f, scratch)
         for k in range(size):
             v[k] += 0.5 * dt * f[k]
+        if (step + 1) % interval == 0 and updates < np.uint64(keep.size):
+            for k in range(size):
+                v[k] = keep[updates] * v[k] + kick[updates] * noise[updates * size + k]
+            updates += ONE
     return builds

@@ -154,11 +154,17 @@ def half_list(x, diameters, box, cell_start, n_cells, cutoff, nonadditivity, ski
     d = np.uint64(len(box))
     n = np.uint64(diameters.size)
     L = box[0]
+    per_L = 1.0 / L
     all_pairs = n_cells == 1
     start = np.zeros(n + ONE, np.uint32)
     partner = np.empty(np.uint64(24) * n, np.uint32)
     neighbour, shift, n_stencil = forward_cells(box, n_cells)
-    distance2 = np.empty(n)
+    # component by component, so that a cell's members are read as vectors
+    columns = np.empty(n * d)
+    for i in range(n):
+        for a in range(d):
+            columns[a * n + i] = x[i * d + a]
+    excess = np.empty(n)
     at = np.empty(len(box))
     p = np.uint64(0)
     for c in range(np.uint64(cell_start.size) - ONE):
@@ -171,21 +177,27 @@ def half_list(x, diameters, box, cell_start, n_cells, cutoff, nonadditivity, ski
                 last = np.uint64(cell_start[other + ONE])
                 for a in range(d):
                     at[a] = x[i * d + a] - shift[(c * n_stencil + k) * d + a]
-                for j in range(first, last):
-                    s = 0.0
-                    for a in range(d):
-                        t = at[a] - x[j * d + a]
-                        if all_pairs:
-                            t -= L * np.rint(t / L)
-                        s += t * t
-                    distance2[j - first] = s
-                for j in range(first, last):
-                    size_j = diameters[j]
+                for q in range(last - first):
+                    size_j = diameters[first + q]
                     lam = 0.5 * (size_i + size_j) * (1.0 - nonadditivity * abs(size_i - size_j))
                     reach = cutoff * lam + skin
-                    # branch-free append: the slot is overwritten until a pair is kept
-                    partner[p] = j
-                    p += np.uint64(distance2[j - first] < reach * reach)
+                    excess[q] = -reach * reach
+                for a in range(d):
+                    here = at[a]
+                    offset = a * n + first
+                    if all_pairs:
+                        for q in range(last - first):
+                            t = here - columns[offset + q]
+                            t -= L * np.rint(t * per_L)
+                            excess[q] += t * t
+                    else:
+                        for q in range(last - first):
+                            t = here - columns[offset + q]
+                            excess[q] += t * t
+                # branch-free append: the slot is overwritten until a pair is kept
+                for q in range(last - first):
+                    partner[p] = first + q
+                    p += np.uint64(excess[q] < 0.0)
             start[i + ONE] = p
             if p - np.uint64(start[i]) > LONGEST_ROW:
                 raise ValueError("a particle has more than 2048 partners: the configuration has collapsed")
