@@ -9,6 +9,7 @@ import scipy.sparse as sparse
 import scipy.sparse.linalg as sparse_linalg
 
 from nqe_core.interactions import Interactions
+from nqe_core.kernels.fields import subtract_mean, to_sphere
 
 
 def hessian(interactions: Interactions) -> sparse.csr_matrix:
@@ -33,9 +34,10 @@ def hessian(interactions: Interactions) -> sparse.csr_matrix:
 
 
 def without_translation(z: np.ndarray, dimension: int) -> np.ndarray:
-    """The field minus its mean over particles; flat in, flat out."""
-    field = z.reshape(-1, dimension)
-    return (field - field.mean(axis=0)).reshape(z.shape)
+    """The field minus its mean over particles; same shape as `z`."""
+    field = np.array(z, dtype=np.float64, order="C")
+    subtract_mean(field.reshape(-1), (0.0,) * dimension)
+    return field
 
 
 def normalized(z: np.ndarray, dimension: int) -> np.ndarray:
@@ -43,9 +45,9 @@ def normalized(z: np.ndarray, dimension: int) -> np.ndarray:
 
     The cost functions do not see a uniform translation but stiffness and coefficients do, through the norm.
     """
-    field = without_translation(z, dimension)
-    norm = np.linalg.norm(field)
-    return field / norm
+    field = np.array(z, dtype=np.float64, order="C")
+    to_sphere(field.reshape(-1), (0.0,) * dimension)
+    return field
 
 
 def pseudo_inverse(interactions: Interactions) -> Callable[[np.ndarray], np.ndarray]:

@@ -4,20 +4,7 @@ import numpy as np
 from numba import njit
 
 from nqe_core.kernels.contractions import hessian_product
-
-
-@njit(cache=True, fastmath=True, error_model="numpy")
-def subtract_mean(z, box):
-    """Remove the uniform translation, in place."""
-    d = np.uint64(len(box))
-    n = np.uint64(z.size) // d
-    for a in range(d):
-        s = 0.0
-        for i in range(n):
-            s += z[i * d + a]
-        s /= n
-        for i in range(n):
-            z[i * d + a] -= s
+from nqe_core.kernels.fields import subtract_mean
 
 
 @njit(cache=True, fastmath=True, error_model="numpy")

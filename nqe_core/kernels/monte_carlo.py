@@ -20,7 +20,8 @@ HUGE = 1e300  # instead of infinity, which fast arithmetic does not promise to r
 # `generator`: state of the random numbers, 4 words. `particle_energy` is only valid during a row of swaps.
 Walker = namedtuple("Walker", "x diameters owner partner_first partner_count generator particle_energy")
 # entries of the array `progress` that goes with it
-ENERGY, STEP, NEXT_PARTICLE, STALE = 0, 1, 2, 3
+# (FARTHEST: longest displacement since the pair list was made)
+ENERGY, STEP, NEXT_PARTICLE, FARTHEST = 0, 1, 2, 3
 # columns of the trace, a row a cycle
 TRACE_ENERGY, TRACE_DISPLACEMENTS, TRACE_SWAPS = 0, 1, 2
 
@@ -90,7 +91,8 @@ def refresh_pairs(walker, lists, box, potential, nonadditivity, skins, largest_r
     # until the pair list expires every pair may come closer by its skin, on top of what has happened since the search
     if 2.0 * np.sqrt(farthest) + pair_skin > wide_skin:
         lists = list_wide(x, box, largest_range + wide_skin, lists)
-    select_pairs(x, walker.diameters, box, np.sqrt(potential[0]), nonadditivity, pair_skin, lists)
+    cutoff = np.sqrt(potential[0])
+    select_pairs(x, walker.diameters, box, cutoff, nonadditivity, largest_range / cutoff, pair_skin, lists)
     return lists
 
 
@@ -108,18 +110,19 @@ def displace(walker, progress, lists, box, potential, nonadditivity, skins, larg
     n = np.uint64(walker.diameters.size)
     trial = np.empty(d)
     step = progress[STEP]
-    expired = 0.25 * skins[0] * skins[0]
+    skin = skins[0]
     i = np.uint64(progress[NEXT_PARTICLE])
     accepted = 0
     for _ in range(attempts):
         for a in range(d):
             trial[a] = x[i * d + a] + step * (2.0 * uniform(generator) - 1.0)
         chance = uniform(generator)
-        # The list holds every pair that can interact while no particle is farther than half the skin from its
-        # reference. Right after a refresh the others have not moved at all, so that one step may take the whole skin.
-        if progress[STALE] > 0.0 or moved_squared(i, trial, lists.pair_reference, d) > expired:
+        # a pair that is not listed may have come closer by what both of its particles have moved
+        moved = np.sqrt(moved_squared(i, trial, lists.pair_reference, d))
+        if moved + progress[FARTHEST] > skin:
             lists = refresh_pairs(walker, lists, box, potential, nonadditivity, skins, largest_range)
-            progress[STALE] = 0.0
+            progress[FARTHEST] = 0.0
+            moved = np.sqrt(moved_squared(i, trial, lists.pair_reference, d))
         change = energy_change(
             i, trial, x, box, potential, lists.pair, lists.pair_scale, lists.pair_start[i], lists.pair_start[i + ONE]
         )
@@ -128,8 +131,7 @@ def displace(walker, progress, lists, box, potential, nonadditivity, skins, larg
                 x[i * d + a] = trial[a]
             progress[ENERGY] += change
             accepted += 1
-            if moved_squared(i, trial, lists.pair_reference, d) > expired:
-                progress[STALE] = 1.0
+            progress[FARTHEST] = max(progress[FARTHEST], moved)
         i = i + ONE if i + ONE < n else np.uint64(0)
     progress[NEXT_PARTICLE] = i
     return lists, accepted
@@ -223,7 +225,7 @@ def swap(walker, progress, lists, box, potential, nonadditivity, widest, largest
         else:
             diameters[i], diameters[j] = small, large
     if accepted > 0:
-        progress[STALE] = 1.0
+        progress[FARTHEST] = HUGE  # sizes have changed: the pair list is void
     return accepted
 
 

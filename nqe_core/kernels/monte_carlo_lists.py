@@ -13,6 +13,8 @@ from collections import namedtuple
 import numpy as np
 from numba import njit
 
+from nqe_core.kernels.pair_potential import inverse_lambda_squared
+
 ONE = np.uint64(1)
 LANES = np.uint64(8)
 SHELLS = np.uint64(32)  # resolution of the order by distance
@@ -187,37 +189,48 @@ def row_distances(i, x, box, wide, start, stop, r2):
         r2[q] = s
 
 
-@njit(cache=True, fastmath=True, error_model="numpy")
-def row_scales(i, diameters, wide, start, stop, cutoff, nonadditivity, skin, scale, reach2):
-    """1 / lambda_ij^2 and the squared list radius for every neighbour in a row."""
+@njit(cache=True, error_model="numpy")
+def row_within(i, x, box, radius2, lists, member, r2):
+    """Neighbours of particle i closer than a radius, from the wide list, and their r^2; returns how many."""
+    wide, start, stop = lists.wide, lists.wide_start[i], lists.wide_stop[i]
+    row_distances(i, x, box, wide, start, stop, r2)
+    found = np.uint64(0)
     for q in range(stop - start):
-        a, b = diameters[i], diameters[np.uint64(wide[start + q])]
-        lam = 0.5 * (a + b) * (1.0 - nonadditivity * abs(a - b))
-        scale[q] = 1.0 / (lam * lam)
-        reach = cutoff * lam + skin
-        reach2[q] = reach * reach
+        # branch-free: the slot is overwritten until an entry is kept
+        s = r2[q]
+        member[found] = wide[start + q]
+        r2[found] = s
+        found += np.uint64(s < radius2)
+    return found
 
 
 @njit(cache=True, error_model="numpy")
-def select_pairs(x, diameters, box, cutoff, nonadditivity, skin, lists):
+def pad_row(entry, value, first, filled):
+    """Complete a row to whole blocks with entries that are too far to interact; returns its new end."""
+    while (filled - first) % LANES != np.uint64(0):
+        entry[filled] = entry[filled - ONE]
+        value[filled] = FAR
+        filled += ONE
+    return filled
+
+
+@njit(cache=True, error_model="numpy")
+def select_pairs(x, diameters, box, cutoff, nonadditivity, largest, skin, lists):
     """From the wide list, the pairs closer than cutoff * lambda_ij + skin."""
     n = np.uint64(diameters.size)
-    wide, pair, pair_scale = lists.wide, lists.pair, lists.pair_scale
-    r2, reach2, scale = np.empty(n), np.empty(n), np.empty(n)
+    pair, pair_scale = lists.pair, lists.pair_scale
+    member, r2 = np.empty(n, np.uint32), np.empty(n)
     filled = np.uint64(0)
     for i in range(n):
         first = filled
-        start, stop = lists.wide_start[i], lists.wide_stop[i]
-        row_distances(i, x, box, wide, start, stop, r2)
-        row_scales(i, diameters, wide, start, stop, cutoff, nonadditivity, skin, scale, reach2)
-        for q in range(stop - start):
-            pair[filled] = wide[start + q]
-            pair_scale[filled] = scale[q]
-            filled += np.uint64(r2[q] < reach2[q])
-        while (filled - first) % LANES != np.uint64(0):
-            pair[filled] = pair[filled - ONE]
-            pair_scale[filled] = FAR
-            filled += ONE
+        found = row_within(i, x, box, (cutoff * largest + skin) ** 2, lists, member, r2)
+        for q in range(found):
+            w = inverse_lambda_squared(diameters[i], diameters[np.uint64(member[q])], nonadditivity)
+            reach = cutoff / np.sqrt(w) + skin
+            pair[filled] = member[q]
+            pair_scale[filled] = w
+            filled += np.uint64(r2[q] < reach * reach)
+        filled = pad_row(pair, pair_scale, first, filled)
         lists.pair_start[i + ONE] = filled
     lists.pair_reference[:] = x
 
@@ -226,34 +239,26 @@ def select_pairs(x, diameters, box, cutoff, nonadditivity, skin, lists):
 def sort_by_distance(x, box, radius, lists):
     """From the wide list, everything closer than `radius`, ordered by shells of equal width in r^2."""
     n = np.uint64(lists.wide_start.size)
-    wide, near, near_r2 = lists.wide, lists.near, lists.near_r2
-    r2, shell = np.empty(n), np.empty(n, np.uint64)
-    place = np.zeros(SHELLS + ONE, np.uint64)
+    near, near_r2 = lists.near, lists.near_r2
+    member, r2, shell = np.empty(n, np.uint32), np.empty(n), np.empty(n, np.uint64)
+    place = np.zeros(SHELLS, np.uint64)
     per_shell = SHELLS / (radius * radius)
     filled = np.uint64(0)
     for i in range(n):
-        start = lists.wide_start[i]
-        row = lists.wide_stop[i] - start
-        row_distances(i, x, box, wide, start, start + row, r2)
+        found = row_within(i, x, box, radius * radius, lists, member, r2)
         place[:] = np.uint64(0)
-        for q in range(row):
-            # the last shell gathers what is out of reach; all of it lands behind the row and is overwritten
-            shell[q] = np.uint64(min(r2[q] * per_shell, SHELLS))
+        for q in range(found):
+            shell[q] = min(np.uint64(r2[q] * per_shell), SHELLS - ONE)
             place[shell[q]] += ONE
-        position = filled
-        for k in range(SHELLS + ONE):
+        first = filled
+        for k in range(SHELLS):
             here = place[k]
-            place[k] = position
-            position += here
-        stop = place[SHELLS]
-        for q in range(row):
+            place[k] = filled
+            filled += here
+        for q in range(found):
             to = place[shell[q]]
-            near[to] = wide[start + q]
+            near[to] = member[q]
             near_r2[to] = r2[q]
-            place[shell[q]] += ONE
-        first, filled = filled, stop
-        while (filled - first) % LANES != np.uint64(0):
-            near[filled] = near[filled - ONE]
-            near_r2[filled] = FAR
-            filled += ONE
+            place[shell[q]] = to + ONE
+        filled = pad_row(near, near_r2, first, filled)
         lists.near_start[i + ONE] = filled

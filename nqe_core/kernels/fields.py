@@ -1,0 +1,30 @@
+"""Translation and norm of displacement fields, stored flat, (N*d,)."""
+
+import numpy as np
+from numba import njit
+
+
+@njit(cache=True, fastmath=True, error_model="numpy")
+def subtract_mean(z, box):
+    """Remove the uniform translation, in place."""
+    d = np.uint64(len(box))
+    n = np.uint64(z.size) // d
+    for a in range(d):
+        s = 0.0
+        for i in range(n):
+            s += z[i * d + a]
+        s /= n
+        for i in range(n):
+            z[i * d + a] -= s
+
+
+@njit(cache=True, fastmath=True, error_model="numpy")
+def to_sphere(z, box):
+    """Remove the translation and scale to unit norm, in place."""
+    subtract_mean(z, box)
+    s = 0.0
+    for k in range(z.size):
+        s += z[k] * z[k]
+    s = 1.0 / np.sqrt(s)
+    for k in range(z.size):
+        z[k] *= s
