@@ -35,7 +35,7 @@ _HOME = {
     "elasticity": ("STRAINS", "shear_strain_coupling", "shear_moduli", "shear_modulus", "nonaffine_velocities"),
 }  # fmt: skip
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
-__all__ = ["__version__", *sorted(_MODULE_OF)]
+__all__ = sorted(_MODULE_OF)  # noqa: PLE0605 - computed, so that the table above is the only list
 
 
 def __getattr__(name: str):
@@ -47,4 +47,4 @@ def __getattr__(name: str):
 
 
 def __dir__() -> list[str]:
-    return __all__
+    return ["__version__", *__all__]

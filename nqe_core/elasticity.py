@@ -21,7 +21,7 @@ SOLVE_TOLERANCE = 1e-8  # relative residual of M.v = -Xi; the modulus is accurat
 AXES = "xyzw"
 
 
-def STRAINS(dimension: int) -> tuple[str, ...]:  # noqa: N802 - a constant of each dimension
+def STRAINS(dimension: int) -> tuple[str, ...]:
     """Names of the shear strains: simple and pure in every coordinate plane."""
     planes = combinations(AXES[:dimension], 2)
     return tuple(f"{kind}_{a}{b}" for a, b in planes for kind in ("simple", "pure"))
@@ -30,7 +30,9 @@ def STRAINS(dimension: int) -> tuple[str, ...]:  # noqa: N802 - a constant of ea
 def strain_generator(dimension: int, strain: str) -> np.ndarray:
     """E of a named strain, shape=(d, d)."""
     if strain not in STRAINS(dimension):
-        raise InputError(f"unknown strain {strain!r} in {dimension} dimensions (known: {', '.join(STRAINS(dimension))})")
+        raise InputError(
+            f"unknown strain {strain!r} in {dimension} dimensions (known: {', '.join(STRAINS(dimension))})"
+        )
     kind, plane = strain.split("_")
     a, b = (AXES.index(axis) for axis in plane)
     generator = np.zeros((dimension, dimension))

@@ -93,9 +93,7 @@ class Interactions:
     def hessian_product(self, z: np.ndarray) -> np.ndarray:
         """M.z, same shape as `z`."""
         out = np.empty(self.size)
-        kernel.hessian_product(
-            self.i, self.j, self.vectors.reshape(-1), self.g1, self.g2, self.field(z), out, self.box
-        )
+        kernel.hessian_product(self.i, self.j, self.vectors.reshape(-1), self.g1, self.g2, self.field(z), out, self.box)
         return out.reshape(np.shape(z))
 
     def cubic_field(self, z: np.ndarray, weight2: float = 0.0, weight3: float = 1.0) -> np.ndarray:

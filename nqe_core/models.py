@@ -102,7 +102,9 @@ class Model:
         if self.exponent != 10:
             raise InputError(f"{where}: exponent is {self.exponent!r}, the kernels are compiled for 10")
         if self.size_distribution not in SIZE_DISTRIBUTIONS:
-            raise InputError(f"{where}: size_distribution {self.size_distribution!r} is not one of {SIZE_DISTRIBUTIONS}")
+            raise InputError(
+                f"{where}: size_distribution {self.size_distribution!r} is not one of {SIZE_DISTRIBUTIONS}"
+            )
         for name in ("number_density", "cutoff", "smallest_diameter", "shear_modulus_infinity", "table_density"):
             value = getattr(self, name)
             if not (math.isfinite(value) and value > 0):

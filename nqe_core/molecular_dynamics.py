@@ -102,8 +102,8 @@ def cool(
     model: Model,
     start_temperature: float,
     rate: float,
+    time_step: float,
     rng: np.random.Generator,
-    time_step: float = TIME_STEP,
     between_blocks: Callable[[], None] = _nothing,
 ) -> Configuration:
     """Cool a liquid from `start_temperature` to zero at a constant rate.
@@ -118,6 +118,10 @@ def cool(
         In units of the potential's prefactor.
     rate : float
         Temperature per unit time.
+    time_step : float
+        `TIME_STEP` unless there is a reason.
+    rng : numpy.random.Generator
+        Of the thermostat; the result is a function of it and the configuration alone.
     between_blocks : callable
         Called every few hundred steps; may raise to interrupt.
 

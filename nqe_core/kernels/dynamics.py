@@ -30,9 +30,7 @@ def build(x, v, diameters, identity, box, cutoff, nonadditivity, largest, skin):
     permute(v, order, d)
     permute(diameters, order, 1)
     permute(identity, order, 1)
-    start, partner, inverse_lambda2 = half_list(
-        x, diameters, box, cell_start, n_cells, cutoff, nonadditivity, skin
-    )
+    start, partner, inverse_lambda2 = half_list(x, diameters, box, cell_start, n_cells, cutoff, nonadditivity, skin)
     return start, partner, inverse_lambda2, x.copy()
 
 
