@@ -10,14 +10,15 @@ from __future__ import annotations
 from itertools import combinations
 
 import numpy as np
-import scipy.sparse.linalg as sparse_linalg
 
 from nqe_core.errors import InputError
-from nqe_core.hessian_matrix import block_jacobi, pseudo_inverse, without_translation
+from nqe_core.hessian_matrix import block_jacobi, pseudo_inverse
 from nqe_core.interactions import Interactions
-from nqe_core.kernels.lbfgs import apply_block_diagonal
+from nqe_core.kernels import linear_solver
 
-SOLVE_TOLERANCE = 1e-8  # relative residual of M.v = -Xi; the modulus is accurate to its square
+SOLVE_TOLERANCE = 1e-8  # relative residual of M.v = -Xi
+# The modulus is stationary in the velocities: its error is of second order in theirs, so this is still ten digits
+MODULUS_TOLERANCE = 1e-6
 AXES = "xyzw"
 
 
@@ -78,35 +79,33 @@ def affine_modulus(interactions: Interactions, strain: str) -> float:
     return float(curvature.sum() / interactions.volume)
 
 
-def _solver(interactions: Interactions):
+def _solver(interactions: Interactions, tolerance: float):
     """f -> M^+ f: a factorisation in 2D, preconditioned conjugate gradients otherwise."""
     if interactions.dimension == 2:
         return pseudo_inverse(interactions)
-    blocks, box, d = block_jacobi(interactions), interactions.box, interactions.dimension
-    shape = (interactions.size,) * 2
-
-    def precondition(f: np.ndarray) -> np.ndarray:
-        out = np.empty(f.size)
-        apply_block_diagonal(blocks, np.ascontiguousarray(f.reshape(-1)), out, box)
-        return without_translation(out, d)
-
-    matrix = sparse_linalg.LinearOperator(shape, matvec=lambda z: interactions.hessian_product(z.reshape(-1)))
-    metric = sparse_linalg.LinearOperator(shape, matvec=precondition)
+    blocks = block_jacobi(interactions)
+    most = 20 * interactions.size
 
     def solve(f: np.ndarray) -> np.ndarray:
-        balanced = without_translation(f, d).reshape(-1)
-        solution, status = sparse_linalg.cg(
-            matrix, balanced, rtol=SOLVE_TOLERANCE, maxiter=20 * interactions.size, M=metric
-        )
-        if status != 0:
+        solution, iterations = linear_solver.solve(
+            interactions.i, interactions.j, interactions.vectors.reshape(-1), interactions.g1, interactions.g2, blocks,
+            np.ascontiguousarray(f.reshape(-1)), tolerance, most, interactions.box,
+        )  # fmt: skip
+        if not 0 <= iterations < most:
             raise ArithmeticError("conjugate gradients on M did not converge: M is not positive definite")
-        return without_translation(solution, d).reshape(f.shape)
+        return solution.reshape(f.shape)
 
     return solve
 
 
-def nonaffine_velocities(interactions: Interactions) -> np.ndarray:
+def nonaffine_velocities(interactions: Interactions, tolerance: float = SOLVE_TOLERANCE) -> np.ndarray:
     """dx/dgamma at mechanical equilibrium, -M^+ Xi, for every strain of `STRAINS`.
+
+    Parameters
+    ----------
+    interactions : Interactions
+    tolerance : float
+        Relative residual of each solve in three and four dimensions; two are solved directly.
 
     Returns
     -------
@@ -117,27 +116,34 @@ def nonaffine_velocities(interactions: Interactions) -> np.ndarray:
     ArithmeticError
         When M is not positive definite.
     """
-    solve = _solver(interactions)
+    solve = _solver(interactions, tolerance)
     strains = STRAINS(interactions.dimension)
     return np.stack([-solve(shear_strain_coupling(interactions, strain)) for strain in strains])
 
 
 def shear_moduli(interactions: Interactions, velocities: np.ndarray | None = None) -> np.ndarray:
-    """Athermal shear modulus of every strain, Born term plus Xi . v / V with the non-affine velocity v = -M^+ Xi.
+    """Athermal shear modulus of every strain: Born term plus (2 Xi.v + v.M.v) / V at the non-affine velocity.
+
+    At v = -M^+ Xi the second term is -Xi.M^+.Xi; in this form it is stationary there.
 
     Returns
     -------
     ndarray, shape=(n_strains,)
     """
     if velocities is None:
-        velocities = nonaffine_velocities(interactions)
+        velocities = nonaffine_velocities(interactions, MODULUS_TOLERANCE)
     return np.array(
         [
             affine_modulus(interactions, strain)
-            + float(np.sum(shear_strain_coupling(interactions, strain) * velocity)) / interactions.volume
+            + _relaxation(interactions, shear_strain_coupling(interactions, strain), velocity) / interactions.volume
             for strain, velocity in zip(STRAINS(interactions.dimension), velocities, strict=True)
         ]
     )
+
+
+def _relaxation(interactions: Interactions, coupling: np.ndarray, velocity: np.ndarray) -> float:
+    """2 Xi.v + v.M.v"""
+    return 2.0 * float(np.vdot(coupling, velocity)) + float(np.vdot(velocity, interactions.hessian_product(velocity)))
 
 
 def shear_modulus(interactions: Interactions) -> float:

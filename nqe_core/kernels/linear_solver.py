@@ -1,0 +1,67 @@
+"""Conjugate gradients on the Hessian with its diagonal blocks as preconditioner, compiled."""
+
+import numpy as np
+from numba import njit
+
+from nqe_core.kernels.contractions import hessian_product
+from nqe_core.kernels.fields import subtract_mean
+from nqe_core.kernels.lbfgs import apply_block_diagonal
+
+
+@njit(cache=True, fastmath=True, error_model="numpy")
+def solve(first, second, vectors, g1, g2, blocks, rhs, tolerance, max_iterations, box):
+    """M^+ rhs for a balanced right-hand side (no net force).
+
+    Parameters
+    ----------
+    first, second, vectors, g1, g2
+        Bonds, as in `contractions`.
+    blocks : ndarray, shape=(N*d*d,)
+        Inverses of the diagonal blocks.
+    rhs : ndarray, shape=(N*d,)
+    tolerance : float
+        On the residual's norm relative to that of `rhs`.
+
+    Returns
+    -------
+    x : ndarray, shape=(N*d,)
+        Without translation.
+    iterations : int
+        -1 when a direction of negative curvature was met, `max_iterations` when it did not converge.
+    """
+    x = np.zeros(rhs.size)
+    r = rhs.copy()
+    subtract_mean(r, box)
+    s, q = np.empty(rhs.size), np.empty(rhs.size)
+    goal = tolerance * tolerance * (r * r).sum()
+    apply_block_diagonal(blocks, r, s, box)
+    subtract_mean(s, box)
+    p = s.copy()
+    rho = (r * s).sum()
+    for iteration in range(max_iterations):
+        norm2 = 0.0
+        for k in range(r.size):
+            norm2 += r[k] * r[k]
+        if norm2 <= goal:
+            subtract_mean(x, box)
+            return x, iteration
+        hessian_product(first, second, vectors, g1, g2, p, q, box)
+        curvature = 0.0
+        for k in range(p.size):
+            curvature += p[k] * q[k]
+        if curvature <= 0.0:
+            return x, -1
+        alpha = rho / curvature
+        for k in range(x.size):
+            x[k] += alpha * p[k]
+            r[k] -= alpha * q[k]
+        apply_block_diagonal(blocks, r, s, box)
+        subtract_mean(s, box)
+        rho_new = 0.0
+        for k in range(r.size):
+            rho_new += r[k] * s[k]
+        beta = rho_new / rho
+        rho = rho_new
+        for k in range(p.size):
+            p[k] = s[k] + beta * p[k]
+    return x, max_iterations
