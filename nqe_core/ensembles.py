@@ -150,7 +150,7 @@ def random_stream(root_seed: int, ensemble: str, stage: str, *address: int) -> n
         raise InputError(f"root_seed is {root_seed!r}, must be an integer that is not negative")
     digest = hashlib.sha256(ensemble.encode()).digest()
     name = tuple(int.from_bytes(digest[start : start + 4], "little") for start in range(0, 16, 4))
-    # the number of words comes first: SeedSequence alone could not tell (1, 2) followed by (3) from (1) followed by (2, 3)
+    # the length keeps addresses of different depth apart
     key = (*name, STAGES.index(stage), len(address), *address)
     return np.random.Generator(np.random.PCG64(np.random.SeedSequence(entropy=root_seed, spawn_key=key)))
 
@@ -190,7 +190,7 @@ def read_sheet(path: str | Path, models: Mapping[str, Model] = MODELS) -> tuple[
     for (number, _), values in zip(kept[1:], table[1:], strict=True):
         where = f"{path}, line {number}"
         if len(values) != len(columns):
-            raise InputError(f"{where}: {len(values)} columns, the header has {len(columns)} (columns are tab-separated)")
+            raise InputError(f"{where}: {len(values)} columns (separated by tabs), but the header has {len(columns)}")
         try:
             row = _parse(dict(zip(columns, (value.strip() for value in values), strict=True)))
             check_model(row, models)

@@ -160,14 +160,14 @@ def _walk(protocol: Protocol, unit: range, checkpoint: Checkpoint | None) -> Ite
             # moves whose step is still being tuned only nearly sample the distribution: tune early in the burn-in
             tune = burning and (walker.block == 0 or walker.block < len(blocks) // 2)
             walker = _advance(protocol, unit.start, walker, blocks[walker.block], tune)
-            yield Checkpoint(_values(walker))
+            yield Checkpoint(walker.sample, _values(walker))
         if walker.block == len(blocks):
             row = _row(walker)
             walker = replace(
                 walker, sample=walker.sample + 1, block=0, displacements=0.0, swaps=0.0, measured=0.0, seconds=0.0
             )
             yield row
-            yield Checkpoint(_values(walker))
+            yield Checkpoint(walker.sample, _values(walker))
 
 
 def _values(walker: _Walker) -> dict:

@@ -84,10 +84,13 @@ class Checkpoint:
 
     Parameters
     ----------
+    next_sample : int
+        The unit's rows before this sample are finished.
     values : dict
         Name -> array or number; enough to continue bit by bit as if nothing had happened.
     """
 
+    next_sample: int
     values: dict
 
 

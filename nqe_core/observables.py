@@ -31,8 +31,8 @@ def table_fields(dimension: int, n_modes: int = 1) -> tuple[Field, ...]:
     tuple of Field
     """
     columns = [Field("ensemble", "text"), Field("model", "text"), Field("dimension", "int")]
-    columns += [Field("n_particles", "int"), Field("parent_temperature"), Field("sample", "int"), Field("walker", "int")]
-    columns += [Field("box_length"), Field("failure", "text")]
+    columns += [Field("n_particles", "int"), Field("parent_temperature"), Field("sample", "int")]
+    columns += [Field("walker", "int"), Field("box_length"), Field("failure", "text")]
     columns += [Field("liquid_energy"), Field("energy"), Field("pressure"), Field("force_ratio")]
     columns += [Field("quench_converged", "bool"), Field("quench_iterations", "int")]
     columns += [Field(name) for name in _eigenvalue_names(n_modes)] + [Field("harmonic_residual")]

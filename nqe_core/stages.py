@@ -18,14 +18,12 @@ from nqe_core.fire import quench
 from nqe_core.harmonic import lowest_modes
 from nqe_core.interactions import Interactions
 from nqe_core.jobs import Job, Pause, SampleFailure, sample_job
-from nqe_core.molecular_dynamics import cool
+from nqe_core.molecular_dynamics import TIME_STEP, cool
 from nqe_core.nonlinear_modes import NonlinearMode, find_cubic_mode, find_cubic_mode_from, find_quartic_mode
 from nqe_core.observables import observe, table_fields
 from nqe_core.storage import ChunkReader
 
 Readers = dict[str, ChunkReader]
-
-COOLING_TIME_STEP = 0.004  # longer steps shift the liquid's energy: 0.006 by +0.03 per particle at T = 2
 
 
 def _interactions(readers: Readers, sample: int) -> Interactions:
@@ -75,9 +73,7 @@ def quench_job(
             attributes = reader.attributes
             start = cooling_start if cooling_start is not None else float(attributes["temperature"])
             rng = random_stream(int(attributes["root_seed"]), attributes["ensemble"], "inherent_state", sample)
-            configuration = cool(
-                configuration, reader.model, start, cooling_rate, COOLING_TIME_STEP, rng, between_blocks=pause
-            )
+            configuration = cool(configuration, reader.model, start, cooling_rate, TIME_STEP, rng, between_blocks=pause)
         result = quench(configuration, reader.model, tolerance=tolerance, between_blocks=pause)
         if not result.converged:
             raise SampleFailure(
@@ -100,7 +96,7 @@ def quench_job(
         "preparation": preparation,
         "cooling_rate": cooling_rate,
         "cooling_start": cooling_start,
-        "time_step": COOLING_TIME_STEP if preparation == "cool" else None,
+        "time_step": TIME_STEP if preparation == "cool" else None,
     }
     algorithm = "FIRE, then L-BFGS" if preparation == "quench" else "Langevin cooling to T = 0, FIRE, then L-BFGS"
     return sample_job("inherent_state", {"liquid": liquid}, algorithm, parameters, compute)
@@ -284,9 +280,7 @@ def observables_job(liquid: Path, inherent_state: Path, harmonic: Path, quartic:
         }
 
     fields = table_fields(dimension, n_modes)
-    return sample_job(
-        "observables", paths, "contractions and moduli", {}, compute, fields=fields, constants=constants
-    )
+    return sample_job("observables", paths, "contractions and moduli", {}, compute, fields=fields, constants=constants)
 
 
 def _numbers(reader: ChunkReader) -> list[str]:

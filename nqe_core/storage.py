@@ -21,6 +21,7 @@ from nqe_core.errors import InputError
 from nqe_core.file_schema import SCHEMA_VERSION, Field, stage_fields
 from nqe_core.models import Model
 
+
 class StorageError(InputError):
     """A file is missing, damaged, or not the one that was asked for."""
 
@@ -34,7 +35,9 @@ def _create(file: h5py.File, field: Field, n_samples: int) -> h5py.Dataset:
     return file.create_dataset(field.name, shape, dtype=field.dtype, chunks=chunk, fletcher32=True)
 
 
-def write_stage_file(path: Path, fields: Sequence[Field], attributes: dict, rows: Iterable[dict], n_samples: int) -> str:
+def write_stage_file(
+    path: Path, fields: Sequence[Field], attributes: dict, rows: Iterable[dict], n_samples: int
+) -> str:
     """Write one file, row by row; it appears under its name only when it is complete.
 
     Parameters
@@ -56,25 +59,24 @@ def write_stage_file(path: Path, fields: Sequence[Field], attributes: dict, rows
         content_sha256.
     """
     checksum = ContentChecksum(fields)
-    with written_aside(path) as aside:
-        # file locks fail on some network file systems, and nobody else knows this name
-        with h5py.File(aside, "w", locking=False) as file:
-            datasets = [(field, _create(file, field, n_samples)) for field in fields]
-            count = 0
-            for index, row in enumerate(rows):
-                for field, dataset in datasets:
-                    value = row[field.name]
-                    if np.shape(value) != field.shape:
-                        raise ValueError(f"{field.name}: shape {np.shape(value)} of a row, must be {field.shape}")
-                    dataset[index] = value
-                checksum.add(row)
-                count += 1
-            if count != n_samples:
-                raise ValueError(f"{path}: {count} rows for {n_samples} samples")
-            for key, value in attributes.items():
-                file.attrs[key] = json.dumps(value, sort_keys=True) if isinstance(value, dict) else value
-            file.attrs["schema_version"] = SCHEMA_VERSION
-            file.attrs["content_sha256"] = checksum.hexdigest()
+    # file locks fail on some network file systems, and nobody else knows this name
+    with written_aside(path) as aside, h5py.File(aside, "w", locking=False) as file:
+        datasets = [(field, _create(file, field, n_samples)) for field in fields]
+        count = 0
+        for index, row in enumerate(rows):
+            for field, dataset in datasets:
+                value = row[field.name]
+                if np.shape(value) != field.shape:
+                    raise ValueError(f"{field.name}: shape {np.shape(value)} of a row, must be {field.shape}")
+                dataset[index] = value
+            checksum.add(row)
+            count += 1
+        if count != n_samples:
+            raise ValueError(f"{path}: {count} rows for {n_samples} samples")
+        for key, value in attributes.items():
+            file.attrs[key] = json.dumps(value, sort_keys=True) if isinstance(value, dict) else value
+        file.attrs["schema_version"] = SCHEMA_VERSION
+        file.attrs["content_sha256"] = checksum.hexdigest()
     return checksum.hexdigest()
 
 

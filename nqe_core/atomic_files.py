@@ -1,0 +1,76 @@
+"""Files that appear whole or not at all, and the checksum of what they hold."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import os
+import socket
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+
+from nqe_core.file_schema import UNREPRODUCIBLE, Field
+
+_serial = itertools.count()
+
+
+def own_name() -> str:
+    """A name that no other process, on any node, uses for its files: host, process and a serial number."""
+    return f"{socket.gethostname()}-{os.getpid()}-{next(_serial)}"
+
+
+def sync_folder(folder: Path) -> None:
+    """Make a rename in `folder` survive a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def written_aside(path: Path) -> Iterator[Path]:
+    """Yield a temporary path in the same folder that replaces `path` once it is complete and on the disk."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(f".{path.name}.{own_name()}.tmp")
+    try:
+        yield aside
+        with open(aside, "rb+") as stream:
+            os.fsync(stream.fileno())
+        os.replace(aside, path)
+        sync_folder(path.parent)
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+class ContentChecksum:
+    """SHA-256 of rows, dataset by dataset, so that rows can stream past one at a time.
+
+    Parameters
+    ----------
+    fields : tuple of Field
+        All but `seconds` count.
+    """
+
+    def __init__(self, fields: Sequence[Field]) -> None:
+        self._fields = [field for field in fields if not field.name.startswith(UNREPRODUCIBLE)]
+        self._digests = {field.name: hashlib.sha256() for field in self._fields}
+
+    def add(self, row: dict) -> None:
+        for field in self._fields:
+            value = row[field.name]
+            if field.kind == "text":
+                data = str(value).encode() + b"\0"
+            else:
+                data = np.ascontiguousarray(value, dtype=field.dtype).tobytes()
+            self._digests[field.name].update(data)
+
+    def hexdigest(self) -> str:
+        total = hashlib.sha256()
+        for field in sorted(self._fields, key=lambda field: field.name):
+            total.update(f"{field.name} {field.kind} {field.shape} {self._digests[field.name].hexdigest()}\n".encode())
+        return total.hexdigest()

@@ -1,0 +1,299 @@
+"""Running a job: one process or many MPI ranks, resumption, the merge into one file, the exit status.
+
+Whoever computes a row, its values are the same; so ranks take units of work as they come, and the rows are put in
+order at the end. The only module that knows MPI, which is loaded for more than one rank only.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+import traceback
+import uuid
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TextIO
+
+from nqe_core.crew import Claims, Interrupted, Interruption, Watch, check_launcher, check_size
+from nqe_core.errors import InputError
+from nqe_core.jobs import Job
+from nqe_core.parts import Busy, PartFolder
+from nqe_core.progress import Progress
+from nqe_core.storage import write_stage_file
+from nqe_core.worker import Plan, Report, Worker
+
+DONE, FAILED, MISUSED, RESUMABLE = 0, 1, 2, 75  # exit statuses; 75 is EX_TEMPFAIL: run the same command again
+
+PATIENCE = 1800.0  # seconds without a sign of life after which a rank counts as dead; no sample takes as long
+STOP_WITHIN = 12.0  # seconds that rank 0 waits for the others' last rows after a signal
+SETTLE_WITHIN = 10.0  # seconds for the last messages to leave
+LOOK_EVERY = 0.02  # seconds between looks at messages while waiting
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to run, as opposed to what.
+
+    Parameters
+    ----------
+    ranks : int
+        MPI ranks that must be there.
+    flush_seconds : float
+        Finished rows are written aside at the latest after this time.
+    max_failed_fraction : float
+        Share of this stage's own failures (not those passed on from earlier stages) above which the job fails.
+    patience : float
+        See `PATIENCE`.
+    log : TextIO
+        Where progress goes.
+    """
+
+    ranks: int = 1
+    flush_seconds: float = 60.0
+    max_failed_fraction: float = 0.05
+    patience: float = PATIENCE
+    log: TextIO = field(default_factory=lambda: sys.stderr)
+
+    def __post_init__(self) -> None:
+        if not self.flush_seconds > 0:
+            raise InputError(f"--flush-seconds is {self.flush_seconds}, must be positive")
+        if not 0 <= self.max_failed_fraction <= 1:
+            raise InputError(f"--max-failed-fraction is {self.max_failed_fraction}, must be between 0 and 1")
+
+
+class Crew:
+    """The ranks of this run and what they say to each other; a single process has nobody to talk to."""
+
+    def __init__(self, ranks: int) -> None:
+        check_launcher(ranks)
+        self._comm = None
+        self._sent: list = []
+        self.rank, self.size = 0, 1
+        if ranks > 1:
+            try:
+                import mpi4py
+
+                mpi4py.rc.threads = False
+                from mpi4py import MPI
+            except (ImportError, RuntimeError) as error:
+                raise InputError(f"--ranks {ranks} needs mpi4py and an MPI library ({error})") from None
+            check_size(ranks, MPI.COMM_WORLD.size)
+            self._comm = MPI.COMM_WORLD
+            self.rank, self.size = self._comm.rank, self._comm.size
+
+    def tell(self, rank: int, message: object) -> None:
+        """Send without waiting for the other to listen."""
+        self._sent.append(self._comm.isend(message, dest=rank))
+
+    def tell_all(self, message: object) -> None:
+        """Send to everybody else."""
+        for rank in range(self.size):
+            if rank != self.rank:
+                self.tell(rank, message)
+
+    def heard(self, rank: int) -> object | None:
+        """The message of a rank, if there is one."""
+        return self._comm.recv(source=rank) if self._comm.iprobe(source=rank) else None
+
+    def settle(self) -> None:
+        """Let the last messages leave before their buffers go."""
+        deadline = time.monotonic() + SETTLE_WITHIN
+        while any(not request.Test() for request in self._sent) and time.monotonic() < deadline:
+            time.sleep(LOOK_EVERY)
+
+    def abort(self, status: int) -> None:
+        """End all ranks at once; returns only where there is one."""
+        if self._comm is not None:
+            sys.stderr.flush()
+            self._comm.Abort(status)
+
+
+def run(job: Job, output: Path, options: Options | None = None) -> int:
+    """Compute all rows of a job that are not yet done, and write its file.
+
+    Parameters
+    ----------
+    job : Job
+        The same on every rank.
+    output : Path
+        HDF5, or Parquet for the table of observables.
+    options : Options, optional
+
+    Returns
+    -------
+    int
+        Exit status: `DONE`, `FAILED` (too many samples failed; their file is {output stem}.failed), or `RESUMABLE`
+        (interrupted; the same command continues).
+    """
+    options = options or Options()
+    crew = Crew(options.ranks)
+    with Interruption() as interruption:
+        member = _Member(job, Path(output), options, crew, interruption)
+        try:
+            status = member.lead() if crew.rank == 0 else member.follow()
+            crew.settle()
+            return status
+        except BaseException as error:
+            with suppress(Exception):
+                member.worker.flush()
+            if crew.size > 1:  # the others would wait for this rank
+                if isinstance(error, InputError):
+                    print(f"nqe: error: {error}", file=sys.stderr)
+                else:
+                    traceback.print_exc()
+                crew.abort(MISUSED if isinstance(error, InputError) else FAILED)
+            raise
+
+
+class _Member:
+    """One rank's part in one run."""
+
+    def __init__(self, job: Job, output: Path, options: Options, crew: Crew, interruption: Interruption) -> None:
+        self.job, self.output, self.options, self.crew, self.interruption = job, output, options, crew, interruption
+        self.folder = PartFolder(output, job)
+        self.progress = Progress(job, output, options.log)
+        self.useless: list[Path] = []
+        self.join("")
+
+    def join(self, name: str) -> None:
+        """Enter the folder of a run."""
+        folder = self.folder.path / f"run.{name}"
+        self.claims = Claims(folder, self.crew.rank, self.crew.size > 1)
+        self.watch = Watch(folder, self.options.patience)
+        self.worker = Worker(
+            self.folder, self.claims, self.interruption, self.crew.size, self.options.flush_seconds, self.flushed
+        )
+
+    def flushed(self) -> None:
+        """Rank 0 tells how far everybody is."""
+        if self.crew.rank == 0:
+            self.progress.show(self.folder.count_rows(self.useless))
+
+    def follow(self) -> int:
+        """Ranks 1, 2, ...: work, report to rank 0, and wait for its verdict."""
+        plan = self.listen()
+        if plan.error:
+            return RESUMABLE
+        self.join(plan.run)
+        self.crew.tell(0, self.worker.work(plan))
+        return self.listen()
+
+    def listen(self) -> object:
+        """Wait for rank 0, but not for ever."""
+        while (message := self.crew.heard(0)) is None:
+            if self.claims.folder.is_dir():
+                self.claims.live()
+            if self.watch.silent(0):
+                self.give_up(0)
+            time.sleep(LOOK_EVERY)
+        return message
+
+    def give_up(self, rank: int) -> None:
+        """End a run that a dead rank would keep waiting; what is on disk is reused."""
+        print(f"nqe: rank {rank} shows no sign of life; the next run resumes", file=self.options.log, flush=True)
+        self.crew.abort(RESUMABLE)
+
+    def lead(self) -> int:
+        """Rank 0: plan, work, collect the others' reports, merge, and tell them the exit status."""
+        try:
+            owners, plan = self.plan()
+        except Busy as error:
+            print(f"nqe: {error}; try again later", file=self.options.log, flush=True)
+            self.crew.tell_all(Plan("", error=str(error)))
+            return RESUMABLE
+        self.crew.tell_all(plan)
+        self.join(plan.run)
+        reports = [self.worker.work(plan), *self.collect()]
+        for path, samples in (part for report in reports for part in report.parts):
+            owners.update(dict.fromkeys(samples, path))
+        interrupted = next((report.interrupted for report in reports if report.interrupted), "")
+        try:
+            status = self.finish(owners, interrupted)
+        except Interrupted as reason:
+            status = self.resumable(str(reason))
+        self.crew.tell_all(status)
+        return status
+
+    def plan(self) -> tuple[dict[int, Path], Plan]:
+        """Find what is done already; what is not, is the plan."""
+        self.folder.create()
+        owners, self.useless = self.folder.scan()
+        units = tuple(unit for unit in self.job.units if any(sample not in owners for sample in unit))
+        done = frozenset(sample for unit in units for sample in unit if sample in owners)
+        name = uuid.uuid4().hex[:12]
+        if self.crew.size > 1:
+            (self.folder.path / f"run.{name}").mkdir()
+        self.progress.start(len(owners))
+        return owners, Plan(name, units, done)
+
+    def collect(self) -> list[Report]:
+        """The others' reports; after a signal only those that come soon."""
+        waiting, reports, deadline = set(range(1, self.crew.size)), [], None
+        shown = time.monotonic()
+        while waiting:
+            self.claims.live()
+            for rank in sorted(waiting):
+                if (report := self.crew.heard(rank)) is not None:
+                    reports.append(report)
+                    waiting.discard(rank)
+                elif self.watch.silent(rank):
+                    self.give_up(rank)
+            interrupted = self.interruption.received or self.worker.report.interrupted
+            if interrupted or any(report.interrupted for report in reports):
+                self.claims.stop_all()
+                deadline = deadline or time.monotonic() + STOP_WITHIN
+                if waiting and time.monotonic() > deadline:
+                    self.resumable(interrupted or "signal")
+                    self.crew.abort(RESUMABLE)
+            if time.monotonic() - shown > self.options.flush_seconds:
+                shown = time.monotonic()
+                self.flushed()
+            time.sleep(LOOK_EVERY)
+        return reports
+
+    def resumable(self, reason: str) -> int:
+        """Say what an interrupted run leaves to the next."""
+        done = self.folder.count_rows(self.useless)
+        self.progress.end(f"interrupted ({reason}); {done}/{len(self.job.samples)} samples are kept for the next run")
+        return RESUMABLE
+
+    def finish(self, owners: dict[int, Path], interrupted: str) -> int:
+        """Merge the parts into the output when all rows are there."""
+        missing = [sample for sample in self.job.samples if sample not in owners]
+        if missing and interrupted:
+            return self.resumable(interrupted)
+        if missing:
+            raise RuntimeError(f"{len(missing)} samples have no rows, the first is {missing[0]}")
+        failures = self.folder.failures(owners)
+        own = [reason for reason in failures if not reason.startswith("upstream: ")]
+        refused = len(own) > self.options.max_failed_fraction * len(self.job.samples)
+        failed = self.output.with_name(f"{self.output.stem}.failed{self.output.suffix}")
+        self.write(failed if refused else self.output, self.watched(self.folder.merged(owners)))
+        if not refused:
+            failed.unlink(missing_ok=True)
+        self.folder.remove({*owners.values(), *self.useless})
+        count = len(self.job.samples)
+        if refused:
+            self.progress.end(f"{len(own)} of {count} samples failed, the first because: {own[0]}; see {failed}")
+            return FAILED
+        self.progress.end(f"{count} samples, {len(own)} failed, {len(failures) - len(own)} failed upstream")
+        return DONE
+
+    def watched(self, rows: Iterable[dict]) -> Iterator[dict]:
+        """Rows on their way into the file; a signal stops them."""
+        for row in rows:
+            if self.interruption.received:
+                raise Interrupted(self.interruption.received)
+            self.claims.live()
+            yield row
+
+    def write(self, path: Path, rows: Iterator[dict]) -> None:
+        """Write the merged rows in the format of the output's suffix."""
+        if path.suffix == ".parquet":
+            from nqe_core.tables import write_table
+
+            write_table(path, self.job.fields, self.job.attributes, rows)
+        else:
+            write_stage_file(path, self.job.fields, self.job.attributes, rows, len(self.job.samples))

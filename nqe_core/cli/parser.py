@@ -1,0 +1,197 @@
+"""Arguments of `nqe`, in the words of the field. Imports nothing heavy: help must answer at once."""
+
+from __future__ import annotations
+
+import argparse
+from typing import NoReturn
+
+EXIT_STATUS = (
+    "exit status: 0 done, 1 failed, 2 wrong use or input (one line says what), "
+    "75 interrupted (the same command continues)"
+)
+
+
+class Parser(argparse.ArgumentParser):
+    """Wrong arguments give one line, like every other wrong input."""
+
+    def error(self, message: str) -> NoReturn:
+        command = self.prog.removeprefix("nqe").strip()
+        self.exit(2, f"nqe: error: {command + ': ' if command else ''}{message} (see {self.prog} --help)\n")
+
+
+class _Version(argparse.Action):
+    def __call__(self, parser, *_) -> None:
+        from nqe_core.version import version
+
+        print(f"nqe {version()}")
+        parser.exit()
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The whole command line."""
+    parser = Parser(
+        prog="nqe",
+        description="Nonlinear quasilocalized excitations (NQEs) of computer glasses: from an equilibrium liquid to "
+        "its inherent state, harmonic, quartic and cubic modes, one HDF5 file per stage and chunk of samples. "
+        "Equation numbers are those of Kapteijns, Richard and Lerner, Phys. Rev. E 101, 032130 (2020).",
+        epilog=EXIT_STATUS,
+    )
+    parser.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for add in (_equilibrate, _quench, _harmonic, _quartic, _cubic, _observables, _gather, _verify, _warmup, _models):
+        add(commands)
+    return parser
+
+
+def _command(commands, name: str, summary: str, description: str) -> argparse.ArgumentParser:
+    return commands.add_parser(name, help=summary, description=f"{summary[0].upper()}{summary[1:]}. {description}")
+
+
+def _running(parser: argparse.ArgumentParser, output: str) -> None:
+    """Arguments of every stage."""
+    group = parser.add_argument_group("output and running")
+    group.add_argument("--output", required=True, metavar="FILE", help=f"{output}; appears when it is complete")
+    group.add_argument(
+        "--ranks", type=int, default=1, metavar="R",
+        help="number of MPI ranks that share the samples; must be what the launcher started (default 1, without MPI)",
+    )  # fmt: skip
+    group.add_argument(
+        "--flush-seconds", type=float, default=60.0, metavar="S",
+        help="finished samples are written aside at least this often; after a kill the same command resumes from "
+        "them, with any number of ranks (default 60)",
+    )  # fmt: skip
+    group.add_argument(
+        "--max-failed-fraction", type=float, default=0.05, metavar="F",
+        help="exit 1, and write FILE's stem + .failed instead, when more than this share of the samples fails in "
+        "this stage (default 0.05)",
+    )  # fmt: skip
+    parser.epilog = EXIT_STATUS
+
+
+def _equilibrate(commands) -> None:
+    parser = _command(
+        commands, "equilibrate", "equilibrium liquids at the parent temperature T_p",
+        "Swap Monte Carlo: a sweep is N attempted moves, single-particle displacements and exchanges of two "
+        "particles' sizes. Each walker starts from random positions.",
+    )  # fmt: skip
+    add = parser.add_argument
+    add("--model", required=True, metavar="NAME", help="ipl2d, ipl3d, ipl4d, poly3d, or a name with its parameters")
+    add(
+        "--model-parameters", metavar="JSON", help="constants of the model (see `nqe models`), default the shipped ones"
+    )
+    add("--ensemble", required=True, metavar="NAME", help="part of every sample's random stream: [a-z0-9_]+")
+    add("--n-particles", required=True, type=int, metavar="N", help="number of particles N")
+    add("--temperature", required=True, type=float, metavar="T", help="parent temperature T_p, simulation units")
+    add("--first-sample", required=True, type=int, metavar="A", help="number of the first sample, from 0")
+    add("--n-samples", required=True, type=int, metavar="S", help="how many samples")
+    add("--samples-per-walker", type=int, default=1, metavar="W", help="samples of one walker (default 1)")
+    add("--burn-in", required=True, type=int, metavar="SWEEPS", help="sweeps before a walker's first sample")
+    add("--spacing", type=int, default=0, metavar="SWEEPS", help="sweeps between samples of a walker (default 0)")
+    add("--swap-fraction", type=float, default=0.2, metavar="F", help="share of swap moves, 0 <= F < 1 (default 0.2)")
+    add("--root-seed", required=True, type=int, metavar="SEED", help="seed of the campaign, any size")
+    _running(parser, "file of stage liquid")
+
+
+def _quench(commands) -> None:
+    parser = _command(
+        commands, "quench", "inherent states: liquids at a local minimum x_0 of the potential energy (Sec. II)",
+        "FIRE, finished by L-BFGS, until the typical net force is a tiny fraction of the typical pair force.",
+    )  # fmt: skip
+    add = parser.add_argument
+    add("liquid", metavar="LIQUID", help="file of `nqe equilibrate`")
+    add("--tolerance", type=float, default=1e-11, metavar="X",
+        help="force ratio sqrt(sum_i f_i^2 / sum_ij f_ij^2) to reach (default 1e-11)")  # fmt: skip
+    add("--preparation", choices=("quench", "cool"), default="quench",
+        help="minimise at once, or cool to T = 0 by Langevin dynamics before (default quench)")  # fmt: skip
+    add("--cooling-rate", type=float, default=0.0, metavar="R", help="temperature per unit time, to cool")
+    add("--cooling-start", type=float, metavar="T", help="temperature where cooling starts (default T_p)")
+    _running(parser, "file of stage inherent_state")
+
+
+def _harmonic(commands) -> None:
+    parser = _command(
+        commands, "harmonic", "harmonic modes psi: lowest eigenvalues omega^2 of the Hessian M (Eqs. 2, 7)",
+        "The d translations are left out.",
+    )  # fmt: skip
+    add = parser.add_argument
+    add("inherent_state", metavar="INHERENT_STATE", help="file of `nqe quench`")
+    add("--n-modes", type=int, default=1, metavar="K", help="number of modes per sample (default 1)")
+    add("--method", choices=("auto", "chebyshev", "factorised", "arpack"), default="auto",
+        help="eigensolver; arpack is the paper's (default auto: by dimension)")  # fmt: skip
+    _running(parser, "file of stage harmonic")
+
+
+def _solver(parser: argparse.ArgumentParser, equation: int) -> None:
+    parser.add_argument("--method", choices=("lbfgs", "macopt"), default="lbfgs",
+                        help="minimiser; macopt is the paper's conjugate gradient (default lbfgs)")  # fmt: skip
+    parser.add_argument("--tolerance", type=float, default=1e-8, metavar="X",
+                        help=f"relative residual of Eq. {equation} to reach (default 1e-8)")  # fmt: skip
+
+
+def _quartic(commands) -> None:
+    parser = _command(
+        commands, "quartic", "quartic modes pi4: local minima of E4 = kappa^2 / chi (Eq. 12), which solve Eq. 8",
+        "Minimised from the harmonic mode (Appendix B).",
+    )  # fmt: skip
+    add = parser.add_argument
+    add("inherent_state", metavar="INHERENT_STATE", help="file of `nqe quench`")
+    add("harmonic", metavar="HARMONIC", help="file of `nqe harmonic`")
+    add("--after", metavar="QUARTIC",
+        help="find a second mode: start from psi minus the quartic mode of this file (Fig. 1)")  # fmt: skip
+    _solver(parser, 8)
+    _running(parser, "file of stage quartic, or second_quartic with --after")
+
+
+def _cubic(commands) -> None:
+    parser = _command(
+        commands, "cubic", "cubic modes pi3: local minima of E3 = kappa^3 / tau^2 (Eq. 31), which solve Eq. 26",
+        "Minimised from the quartic mode (Appendix B).",
+    )  # fmt: skip
+    add = parser.add_argument
+    add("inherent_state", metavar="INHERENT_STATE", help="file of `nqe quench`")
+    add("quartic", metavar="QUARTIC", help="file of `nqe quartic`")
+    add("--starts", choices=("quartic", "nonaffine"), default="quartic",
+        help="start from the quartic mode only, or also from the non-affine velocities of every shear and keep the "
+        "softest cubic mode, as the paper does for POLY (default quartic)")  # fmt: skip
+    _solver(parser, 26)
+    _running(parser, "file of stage cubic")
+
+
+def _observables(commands) -> None:
+    parser = _command(
+        commands, "observables", "table of observables: one row of numbers per sample, simulation units",
+        "Stiffness kappa (Eq. 11), tau (Eq. 28), chi (Eq. 10), participation ratio e (Eq. 14), shear-strain coupling "
+        "nu (after Eq. 29), mismatches 1 - |a.b| (Eq. 16), shear moduli, and how each stage went.",
+    )  # fmt: skip
+    for name in ("liquid", "inherent_state", "harmonic", "quartic", "cubic"):
+        parser.add_argument(name, metavar=name.upper(), help=f"file of stage {name}")
+    _running(parser, "Parquet file")
+
+
+def _gather(commands) -> None:
+    parser = _command(
+        commands, "gather", "one table out of the tables of many chunks",
+        "Sorted by ensemble and sample; a sample that appears twice or is missing is an error. Counts the failed "
+        "samples of each ensemble, with reasons, on stderr.",
+    )  # fmt: skip
+    parser.add_argument("tables", nargs="+", metavar="TABLE", help="files of `nqe observables`")
+    parser.add_argument("--output", required=True, metavar="FILE", help="Parquet file")
+
+
+def _verify(commands) -> None:
+    parser = _command(
+        commands, "verify", "check a campaign's files: whole, complete, and made from each other",
+        "Reads every byte. Reports damaged files, gaps, files whose inputs have changed since, files of another "
+        "version, and parts of unfinished jobs; exit status 1 when something is wrong.",
+    )  # fmt: skip
+    parser.add_argument("results", metavar="DIR", help="results/{campaign}")
+    parser.add_argument("--sheet", metavar="TSV", help="the campaign's sheet: every sample of it must be there")
+
+
+def _warmup(commands) -> None:
+    _command(commands, "warmup", "compile every kernel for d = 2, 3, 4 once, so that jobs need not",
+             "The compiled kernels are kept beside the package.")  # fmt: skip
+
+
+def _models(commands) -> None:
+    _command(commands, "models", "print the glass formers and their constants", "As JSON, one model per name.")

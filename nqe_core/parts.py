@@ -1,0 +1,164 @@
+"""Unfinished work on disk: rows that are done, checkpoints of units that are not, and who has claimed what.
+
+Everything of one output file lies in the folder `{output}.parts` beside it until the output is complete. Files have
+names of their own (host, process, serial number) and appear by renaming, so that a writer that should be dead, on a
+node that came back, say, cannot damage the rows of the one that replaced it.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import io
+import os
+import shutil
+import socket
+import zipfile
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+
+from nqe_core.atomic_files import own_name, written_aside
+from nqe_core.jobs import Checkpoint, Job
+from nqe_core.storage import ChunkReader, StorageError, write_stage_file
+
+OPEN_PARTS = 64  # part files held open while merging; systems allow a process about a thousand
+
+
+class Busy(Exception):
+    """Another process is writing the same output."""
+
+
+class PartFolder:
+    """The parts of one output file.
+
+    Parameters
+    ----------
+    output : Path
+        The file to be.
+    job : Job
+        What its rows are.
+    """
+
+    def __init__(self, output: Path, job: Job) -> None:
+        self.output = Path(output)
+        self.path = self.output.with_name(self.output.name + ".parts")
+        self.job = job
+        self._lock = None
+
+    def create(self) -> None:
+        """Make the folder and keep other processes of this file system out; `Busy` when one is there already."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        stream = open(self.path / "lock", "a+")  # noqa: SIM115 - held until the output is complete
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            if error.errno in (errno.EAGAIN, errno.EACCES):
+                stream.seek(0)
+                owner = stream.read().strip() or "unknown"
+                stream.close()
+                raise Busy(f"{self.output}: another process ({owner}) is writing it") from None
+            # no locks on this file system: own names and renames still keep files whole
+        stream.truncate(0)
+        stream.write(f"process {os.getpid()} on {socket.gethostname()}")
+        stream.flush()
+        self._lock = stream
+        for leftover in self.output.parent.glob(f".{self.output.name}.*.tmp"):
+            leftover.unlink(missing_ok=True)
+
+    def scan(self) -> tuple[dict[int, Path], list[Path]]:
+        """What an earlier, interrupted run of the same job left.
+
+        Returns
+        -------
+        rows : dict
+            Sample -> part file that holds it.
+        useless : list of Path
+            Part files that are damaged, or of other parameters, inputs or version.
+        """
+        rows: dict[int, Path] = {}
+        useless: list[Path] = []
+        for path in sorted(self.path.glob("part.*.h5")):
+            try:
+                with ChunkReader(path, self.job.stage, self.job.fields) as part:
+                    if part.attributes.get("fingerprint") != self.job.fingerprint:
+                        raise StorageError("of another job")
+                    part.verify()
+                    rows.update({int(sample): path for sample in part.samples})
+            except StorageError:
+                useless.append(path)
+        return rows, useless
+
+    def write_rows(self, rows: list[dict]) -> Path:
+        """Write finished rows aside."""
+        path = self.path / f"part.{own_name()}.{len(rows)}.h5"
+        attributes = {**self.job.attributes, "fingerprint": self.job.fingerprint}
+        write_stage_file(path, self.job.fields, attributes, rows, len(rows))
+        return path
+
+    def count_rows(self, ignored: Iterable[Path]) -> int:
+        """Rows in all part files, from their names."""
+        skip = {path.name for path in ignored}
+        return sum(int(path.name.split(".")[-2]) for path in self.path.glob("part.*.h5") if path.name not in skip)
+
+    def write_checkpoint(self, unit: range, checkpoint: Checkpoint) -> None:
+        """Replace the checkpoint of a unit."""
+        buffer = io.BytesIO()
+        np.savez(buffer, fingerprint=self.job.fingerprint, next_sample=checkpoint.next_sample, **checkpoint.values)
+        with written_aside(self.path / f"unit.{unit.start}.npz") as aside:
+            aside.write_bytes(buffer.getvalue())
+
+    def read_checkpoint(self, unit: range) -> Checkpoint | None:
+        """The checkpoint of a unit; None when there is none that fits."""
+        path = self.path / f"unit.{unit.start}.npz"
+        try:
+            with np.load(path, allow_pickle=False) as archive:
+                values = {name: archive[name] for name in archive.files}
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+            return None
+        if str(values.pop("fingerprint", "")) != self.job.fingerprint:
+            return None
+        values = {name: value.item() if value.ndim == 0 else value for name, value in values.items()}
+        return Checkpoint(values.pop("next_sample"), values)
+
+    def failures(self, owners: dict[int, Path]) -> list[str]:
+        """Reasons of the samples that failed, in order of the samples."""
+        reasons: dict[int, str] = {}
+        for path in sorted(set(owners.values())):
+            with ChunkReader(path, self.job.stage, self.job.fields) as part:
+                found = dict(zip(part.samples.tolist(), part.column("failure"), strict=True))
+            reasons.update({sample: reason for sample, reason in found.items() if owners.get(sample) == path})
+        return [reasons[sample] for sample in self.job.samples if reasons[sample]]
+
+    def merged(self, owners: dict[int, Path]) -> Iterator[dict]:
+        """All rows in order; holds one row, and a few open files, at a time."""
+        readers: OrderedDict[Path, ChunkReader] = OrderedDict()
+        try:
+            for sample in self.job.samples:
+                path = owners[sample]
+                if path not in readers:
+                    if len(readers) == OPEN_PARTS:
+                        readers.popitem(last=False)[1].close()
+                    readers[path] = ChunkReader(path, self.job.stage, self.job.fields)
+                readers.move_to_end(path)
+                yield readers[path].row(sample)
+        finally:
+            for reader in readers.values():
+                reader.close()
+
+    def remove(self, known: Iterable[Path]) -> None:
+        """Remove the files of this job, and the folder unless someone else still writes into it."""
+        for path in known:
+            path.unlink(missing_ok=True)
+        for pattern in ("unit.*.npz", ".*.tmp", "lock"):
+            for path in self.path.glob(pattern):
+                path.unlink(missing_ok=True)
+        for path in self.path.glob("run.*"):
+            shutil.rmtree(path, ignore_errors=True)
+        with suppress(OSError):
+            self.path.rmdir()
+        if self._lock is not None:
+            self._lock.close()
