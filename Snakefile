@@ -11,6 +11,13 @@ configfile: "config/config.yaml"
 include: "workflow/rules/common.smk"
 
 
+report: "workflow/report/campaign.rst"
+
+
+# made from envs/Containerfile; used with --software-deployment-method apptainer only
+container: "envs/nqe.sif"
+
+
 pathvars:
     results=RESULTS,
     logs=f"{RESULTS}/logs",
@@ -31,7 +38,6 @@ rule all:
     input:
         every_chunk(),
         every_product(),
-    default_target: True
 
 
 include: "workflow/rules/glasses.smk"

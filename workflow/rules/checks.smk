@@ -13,6 +13,6 @@ rule verify:
     log:
         "<logs>/verify.log",
     params:
-        results=RESULTS,
+        results=results_folder,
     shell:
         "nqe verify {params.results} > {output} 2> {log}"

@@ -100,7 +100,7 @@ def every_chunk():
     They are all targets of their own: Snakemake remakes a deleted file that lies in between only if it was asked for.
     """
     files = [file for stage in STAGES for file in stage_files(stage, ENSEMBLES)]
-    return files + second_quartic_files() + [file for name in ENSEMBLES for file in observable_chunks(name)]
+    return files + searched_files("second_quartic") + [file for name in ENSEMBLES for file in observable_chunks(name)]
 
 
 def observable_chunks(ensemble):
@@ -128,19 +128,19 @@ PAIR = of_model("ipl3d")[:1]
 PHONON = of_model("ipl2d")[-1:]
 # Figs. 3, 6: the softest sample, hence the smallest 3D ensemble (it has the most samples); in 2D the middle one, since
 # small boxes show no far field and in large ones the lowest mode is a phonon
-SOFTEST = of_model("ipl3d")[:1] + of_model("ipl2d")[len(of_model("ipl2d")) // 2 :][:1]
+SOFTEST_3D = of_model("ipl3d")[:1]
+SOFTEST_2D = of_model("ipl2d")[len(of_model("ipl2d")) // 2 :][:1]
 
 
-def largest_at_each_temperature(model):
-    """Of one model, the ensembles of the largest N of the sheet."""
+def largest(model):
+    """Of one model, the ensembles of the largest N of the sheet (one for each temperature)."""
     names = of_model(model)
-    largest = max((ENSEMBLES[name].n_particles for name in names), default=0)
-    return [name for name in names if ENSEMBLES[name].n_particles == largest]
+    return [name for name in names if ENSEMBLES[name].n_particles == ENSEMBLES[names[-1]].n_particles]
 
 
-def second_quartic_files():
-    """The chunks that Fig. 1(a, b) searches for its pair: all that need a second quartic mode."""
-    return stage_files("second_quartic", PAIR, first=config["figures"]["pair_chunks"])
+def searched_files(stage):
+    """The chunks that Fig. 1(a, b) searches for its pair; only these need a second quartic mode."""
+    return stage_files(stage, PAIR, first=config["figures"]["pair_chunks"])
 
 
 def gathered(ensembles):
@@ -164,7 +164,7 @@ NEEDED_MODELS = {
     "tables/table2": (),
     "scorecard": (),
 }
-EXTENSIONS = {"figures": ("pdf", "png"), "tables": ("md", "csv"), "scorecard": ("md", "csv")}
+EXTENSIONS = {"figures": ("pdf", "png", "rst"), "tables": ("md", "csv"), "scorecard": ("md", "csv", "json")}
 
 
 def every_product():
@@ -177,6 +177,10 @@ def every_product():
 
 
 # --- functions behind input and params ------------------------------------------------------------------------------
+
+
+def results_folder(wildcards):
+    return RESULTS
 
 
 def chunks_of_ensemble(wildcards):

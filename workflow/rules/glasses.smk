@@ -11,6 +11,8 @@ rule liquid:
         "<results>/{ensemble}/liquid/{chunk}.h5",
     log:
         "<logs>/liquid/{ensemble}/{chunk}.log",
+    resources:
+        tasks=1,
     params:
         row=sheet_row,
         model_parameters=model_parameters,
@@ -19,8 +21,6 @@ rule liquid:
         root_seed=config["root_seed"],
         max_failed=config["max_failed_fraction"],
         launcher=launcher,
-    resources:
-        tasks=1,
     shell:
         "{params.launcher} nqe equilibrate --ranks {resources.tasks}"
         " --model {params.row[model]} --model-parameters {params.model_parameters:q}"
@@ -41,13 +41,13 @@ rule inherent_state:
         "<results>/{ensemble}/inherent_state/{chunk}.h5",
     log:
         "<logs>/inherent_state/{ensemble}/{chunk}.log",
+    resources:
+        tasks=1,
     params:
         preparation=preparation_options,
         tolerance=config["quench"]["tolerance"],
         max_failed=config["max_failed_fraction"],
         launcher=launcher,
-    resources:
-        tasks=1,
     shell:
         "{params.launcher} nqe quench {input} --ranks {resources.tasks}"
         " {params.preparation} --tolerance {params.tolerance}"

@@ -12,13 +12,13 @@ rule harmonic:
         "<results>/{ensemble}/harmonic/{chunk}.h5",
     log:
         "<logs>/harmonic/{ensemble}/{chunk}.log",
+    resources:
+        tasks=1,
     params:
         n_modes=n_modes,
         method=config["harmonic"]["method"],
         max_failed=config["max_failed_fraction"],
         launcher=launcher,
-    resources:
-        tasks=1,
     shell:
         "{params.launcher} nqe harmonic {input} --ranks {resources.tasks}"
         " --n-modes {params.n_modes} --method {params.method}"
@@ -34,13 +34,13 @@ rule quartic:
         "<results>/{ensemble}/quartic/{chunk}.h5",
     log:
         "<logs>/quartic/{ensemble}/{chunk}.log",
+    resources:
+        tasks=1,
     params:
         method=config["quartic"]["method"],
         tolerance=config["quartic"]["tolerance"],
         max_failed=config["max_failed_fraction"],
         launcher=launcher,
-    resources:
-        tasks=1,
     shell:
         "{params.launcher} nqe quartic {input.inherent_state} {input.harmonic} --ranks {resources.tasks}"
         " --method {params.method} --tolerance {params.tolerance}"
@@ -57,13 +57,13 @@ rule second_quartic:
         "<results>/{ensemble}/second_quartic/{chunk}.h5",
     log:
         "<logs>/second_quartic/{ensemble}/{chunk}.log",
+    resources:
+        tasks=1,
     params:
         method=config["quartic"]["method"],
         tolerance=config["quartic"]["tolerance"],
         max_failed=config["max_failed_fraction"],
         launcher=launcher,
-    resources:
-        tasks=1,
     shell:
         "{params.launcher} nqe quartic {input.inherent_state} {input.harmonic} --ranks {resources.tasks}"
         " --after {input.quartic} --method {params.method} --tolerance {params.tolerance}"
@@ -79,14 +79,14 @@ rule cubic:
         "<results>/{ensemble}/cubic/{chunk}.h5",
     log:
         "<logs>/cubic/{ensemble}/{chunk}.log",
+    resources:
+        tasks=1,
     params:
         starts=cubic_starts,
         method=config["cubic"]["method"],
         tolerance=config["cubic"]["tolerance"],
         max_failed=config["max_failed_fraction"],
         launcher=launcher,
-    resources:
-        tasks=1,
     shell:
         "{params.launcher} nqe cubic {input.inherent_state} {input.quartic} --ranks {resources.tasks}"
         " --starts {params.starts} --method {params.method} --tolerance {params.tolerance}"

@@ -17,11 +17,11 @@ rule observables:
         "<results>/{ensemble}/observables/{chunk}.parquet",
     log:
         "<logs>/observables/{ensemble}/{chunk}.log",
+    resources:
+        tasks=1,
     params:
         max_failed=config["max_failed_fraction"],
         launcher=launcher,
-    resources:
-        tasks=1,
     shell:
         "{params.launcher} nqe observables {input} --ranks {resources.tasks}"
         " --max-failed-fraction {params.max_failed} --output {output} 2> {log}"
