@@ -9,17 +9,30 @@ Random numbers only resample the data, from a fixed seed, so that the same table
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.optimize import brentq
 
-RESAMPLES = 200  # bootstrap resamples: the error of an error is then 5 %
 CONFIDENCE = 0.95
 QUANTILE = 1.959963984540054  # of the normal distribution, for CONFIDENCE
 LEAST_SAMPLES = 8  # below this a median or a slope has no meaningful bootstrap error
-SEED = 20200724
+
+# number of bootstrap resamples (200: the error of an error is then 5 %) and the seed of their draws
+_resampling = ContextVar("resampling", default=(200, 0))
+
+
+@contextmanager
+def resampling(count: int, seed: int = 0) -> Iterator[None]:
+    """Within this context bootstrap errors come from `count` resamples drawn with `seed`."""
+    token = _resampling.set((int(count), int(seed)))
+    try:
+        yield
+    finally:
+        _resampling.reset(token)
 
 
 @dataclass(frozen=True)
@@ -73,9 +86,7 @@ class PowerLaw:
     upper: float
 
 
-def bootstrap(
-    statistic: Callable[..., float], *columns: np.ndarray, resamples: int = RESAMPLES, least: int = LEAST_SAMPLES
-) -> Estimate:
+def bootstrap(statistic: Callable[..., float], *columns: np.ndarray) -> Estimate:
     """A statistic of samples with its bootstrap error: rows are drawn with replacement, columns stay together.
 
     Parameters
@@ -87,14 +98,19 @@ def bootstrap(
     """
     rows = _finite_rows(*columns)
     count = len(rows[0])
-    if count < least:
+    if count < LEAST_SAMPLES:
         return Estimate.missing(count)
-    rng = np.random.default_rng(SEED)
+    resamples, rng = _resamples()
     draws = np.empty(resamples)
     for k in range(resamples):
         chosen = rng.integers(0, count, count)
         draws[k] = statistic(*(column[chosen] for column in rows))
     return _from_draws(statistic(*rows), draws, count)
+
+
+def _resamples() -> tuple[int, np.random.Generator]:
+    count, seed = _resampling.get()
+    return count, np.random.default_rng(seed)
 
 
 def _from_draws(value: float, draws: np.ndarray, count: int) -> Estimate:
@@ -143,9 +159,7 @@ def proportion(successes: int, trials: int) -> Estimate:
     return Estimate(successes / trials, (high - low) / (2 * QUANTILE), low, high, int(trials))
 
 
-def running_median(
-    x: np.ndarray, y: np.ndarray, bins: int = 12, least: int = 5, resamples: int = RESAMPLES
-) -> RunningMedian:
+def running_median(x: np.ndarray, y: np.ndarray, bins: int = 12, least: int = 5) -> RunningMedian:
     """Running median of y against x, with 95 % bootstrap bands.
 
     Bins are equally wide in log x; a bin with fewer than `least` samples is merged with the next one, so the sparse
@@ -154,7 +168,7 @@ def running_median(
     x, y = _finite_rows(x, y)
     keep = x > 0
     x, y = x[keep], y[keep]
-    rng = np.random.default_rng(SEED)
+    resamples, rng = _resamples()
     rows = []
     for members in _merged_bins(x, bins, least):
         inside = y[members]
@@ -182,9 +196,7 @@ def _merged_bins(x: np.ndarray, bins: int, least: int) -> list[np.ndarray]:
     return groups
 
 
-def median_power_law(
-    x: np.ndarray, y: np.ndarray, lower: float = 0.0, upper: float = math.inf, resamples: int = RESAMPLES
-) -> PowerLaw:
+def median_power_law(x: np.ndarray, y: np.ndarray, lower: float = 0.0, upper: float = math.inf) -> PowerLaw:
     """Fit of the median of y by amplitude x^exponent for lower <= x < upper.
 
     Least absolute deviations of ln y from a straight line in ln x: the running median's own law, without bins, and
@@ -198,7 +210,7 @@ def median_power_law(
         return PowerLaw(Estimate.missing(count), math.nan, lower, upper)
     centre = log_x.mean()
     slope, offset = _least_absolute_line(log_x - centre, log_y, np.ones(count), start=None)
-    rng = np.random.default_rng(SEED)
+    resamples, rng = _resamples()
     draws = np.empty(resamples)
     for k in range(resamples):
         weight = np.bincount(rng.integers(0, count, count), minlength=count)  # rows drawn with replacement

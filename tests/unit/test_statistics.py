@@ -33,10 +33,22 @@ def test_wilson_interval_of_nothing_is_everything():
 
 def test_bootstrap_error_of_the_mean_is_its_standard_error(rng):
     values = rng.normal(3.0, 2.0, 2000)
-    ours, exact = statistics.bootstrap(np.mean, values, resamples=800), statistics.mean(values)
+    with statistics.resampling(800):
+        ours, exact = statistics.bootstrap(np.mean, values), statistics.mean(values)
     assert ours.value == pytest.approx(exact.value)
     assert ours.error == pytest.approx(exact.error, rel=0.12)
-    assert ours.low < 3.0 < ours.high
+    assert (ours.low, ours.high) == pytest.approx((exact.low, exact.high), abs=0.3 * exact.error)
+
+
+def test_resampling_sets_draws_and_is_reproducible(rng):
+    values = rng.normal(size=50)
+    with statistics.resampling(50, seed=3):
+        first, second = statistics.median(values), statistics.median(values)
+    with statistics.resampling(50, seed=4):
+        other = statistics.median(values)
+    assert first == second
+    assert first.value == other.value
+    assert first.error != other.error
 
 
 def test_failed_samples_do_not_count():
@@ -49,7 +61,7 @@ def test_median_power_law_finds_slope_despite_an_upper_tail(rng):
     x = np.exp(rng.uniform(-3, 0, 4000))
     y = 0.3 * x**4 * np.exp(rng.normal(0, 0.7, 4000))
     y[rng.random(4000) < 0.2] *= 1e4  # hybridised modes, far above
-    law = statistics.median_power_law(x, y, resamples=60)
+    law = statistics.median_power_law(x, y)
     assert law.exponent.low < 4.0 < law.exponent.high
     assert law.exponent.error < 0.06
 
@@ -57,7 +69,7 @@ def test_median_power_law_finds_slope_despite_an_upper_tail(rng):
 def test_median_power_law_keeps_to_its_cuts(rng):
     x = np.exp(rng.uniform(-3, 0, 4000))
     y = np.where(x < 0.3, 2.0 * x**2, 2.0 * 0.3**2) * np.exp(rng.normal(0, 0.1, 4000))
-    law = statistics.median_power_law(x, y, upper=0.3, resamples=40)
+    law = statistics.median_power_law(x, y, upper=0.3)
     assert law.exponent.value == pytest.approx(2.0, abs=0.05)
     assert law.amplitude == pytest.approx(2.0, rel=0.1)
     assert law.exponent.count == (x < 0.3).sum()
@@ -65,7 +77,7 @@ def test_median_power_law_keeps_to_its_cuts(rng):
 
 def test_median_power_law_of_exact_data_is_exact():
     x = np.geomspace(0.1, 1, 50)
-    law = statistics.median_power_law(x, 5 * x**-1, resamples=20)
+    law = statistics.median_power_law(x, 5 * x**-1)
     assert law.exponent.value == pytest.approx(-1.0, abs=1e-6)
     assert law.amplitude == pytest.approx(5.0, rel=1e-5)
 
@@ -74,7 +86,7 @@ def test_coverage_of_the_power_law_interval(rng):
     hits = 0
     for _ in range(60):
         x = np.exp(rng.uniform(-2, 0, 150))
-        law = statistics.median_power_law(x, x**2 * np.exp(rng.normal(0, 0.8, 150)), resamples=100)
+        law = statistics.median_power_law(x, x**2 * np.exp(rng.normal(0, 0.8, 150)))
         hits += law.exponent.low <= 2.0 <= law.exponent.high
     assert hits >= 50  # 95 % of 60 is 57; fewer than 50 would be a 5-sigma failure of the bootstrap
 

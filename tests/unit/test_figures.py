@@ -1,0 +1,344 @@
+"""Every figure, table and the scorecard from small synthetic tables and files that obey the paper's laws."""
+
+import csv
+import json
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+from nqe_core import storage
+from nqe_core.errors import InputError
+from nqe_core.file_schema import stage_fields
+from nqe_core.models import MODELS
+
+pytest.importorskip("matplotlib")
+SCRIPTS = Path(__file__).resolve().parents[2] / "workflow" / "scripts"
+sys.path[:0] = [str(SCRIPTS), str(SCRIPTS / "figures"), str(SCRIPTS / "tables")]
+
+import campaign_data  # noqa: E402
+import entry  # noqa: E402
+import fig1, fig2, fig3, fig4, fig5, fig6, fig7, fig8, fig9, predictions  # noqa: E402, E401
+import laws  # noqa: E402
+import scorecard  # noqa: E402
+import selection  # noqa: E402
+import style  # noqa: E402
+import table1  # noqa: E402
+import table2  # noqa: E402
+import vectorfield  # noqa: E402
+
+TABLE_FIGURES = {
+    "fig2": (fig2, "poly3d"), "fig4": (fig4, "ipl2d ipl3d"), "fig5": (fig5, "ipl2d ipl3d"), "fig7": (fig7, "ipl3d"),
+    "fig8": (fig8, "poly3d"), "fig9": (fig9, "ipl2d ipl3d ipl4d"),
+    "predictions": (predictions, "ipl2d ipl3d ipl4d poly3d"),
+}  # fmt: skip
+FIELD_FIGURES = {"fig1": fig1, "fig3": fig3, "fig6": fig6}
+CHUNK_STAGES = ("inherent_state", "harmonic", "quartic", "second_quartic")
+
+
+def observables(ensemble, model_name, n_particles, temperature, count, rng, failed=1):
+    """A table of observables in simulation units whose modes follow Eqs. 15, 16, 33 and D(omega) ~ omega^4."""
+    model = MODELS[model_name]
+    harmonic = 0.8 * (rng.random((count, 200)) ** 0.2).min(axis=1) / 0.35
+    noise = np.exp(rng.normal(0, 0.4, (8, count)))
+    energy = np.minimum(0.02 * harmonic**2 * noise[0] * n_particles ** (2 / model.dimension) / 100, 0.9)
+    quartic = harmonic / np.sqrt(1 - energy)
+    cubic = quartic * np.sqrt(1 + 0.3 * noise[1])
+    participants = 12 * noise[2] * (1 + harmonic)
+    chi4 = 4e4 / participants * noise[3] ** 0.2
+    chi3 = chi4 * noise[4] ** 0.1
+    tau3 = np.sqrt(2.0 * cubic**2 * chi3) * noise[5] ** 0.2
+    mismatch = np.minimum(1e-3 * harmonic**4 * noise[6] * n_particles ** (4 / model.dimension) / 1e4, 0.9)
+    table = pd.DataFrame({
+        "ensemble": ensemble, "model": model_name, "dimension": model.dimension, "n_particles": n_particles,
+        "parent_temperature": temperature, "sample": np.arange(count), "walker": 0,
+        "box_length": model.box_length(n_particles), "failure": "", "shear_modulus": rng.normal(12, 2, count),
+        "harmonic_eigenvalue": harmonic**2, "harmonic_quartic_mismatch": mismatch,
+        "quartic_cubic_mismatch": 0.01 * noise[7], "quartic_force_magnitude": 1.2 * noise[7] ** 0.3,
+        "quartic_converged": True, "cubic_converged": True,
+    })  # fmt: skip
+    for name, frequency, tau, chi, share in (
+        ("harmonic", harmonic, tau3 * rng.normal(0, 0.3, count), chi4, 1.3),
+        ("quartic", quartic, tau3 * rng.normal(0, 0.3, count), chi4, 1.0),
+        ("cubic", cubic, tau3 * rng.choice([-1, 1], count), chi3, 1.0),
+    ):
+        table[f"{name}_frequency"], table[f"{name}_stiffness"] = frequency, frequency**2
+        table[f"{name}_cubic_coefficient"], table[f"{name}_quartic_coefficient"] = tau, chi
+        table[f"{name}_participation_ratio"] = share * participants / n_particles
+        table[f"{name}_shear_strain_coupling"] = rng.normal(0, 30, count)
+    numbers = table.select_dtypes("float").columns.difference(["parent_temperature"])
+    table.loc[table.index[:failed], numbers] = np.nan
+    table.loc[table.index[:failed], "failure"] = "quench not converged: 1e-9"
+    return table
+
+
+ENSEMBLES = [
+    ("ipl2d_n400", "ipl2d", 400, 2.0), ("ipl2d_n1600", "ipl2d", 1600, 2.0), ("ipl3d_n512", "ipl3d", 512, 2.0),
+    ("ipl3d_n2048", "ipl3d", 2048, 2.0), ("ipl4d_n1296", "ipl4d", 1296, 2.0), ("poly3d_n500_t130", "poly3d", 500, 1.3),
+    ("poly3d_n500_t050", "poly3d", 500, 0.5), ("poly3d_n500_t035", "poly3d", 500, 0.35),
+]  # fmt: skip
+HEADER = ("ensemble model n_particles parent_temperature n_samples samples_per_walker samples_per_chunk n_modes "
+          "preparation cooling_rate swap_fraction burn_in spacing").split()  # fmt: skip
+
+
+class Campaign:
+    """Files of a synthetic campaign in a folder: models, sheet, one table per ensemble, chunks of two ensembles."""
+
+    def __init__(self, folder: Path, count: int, seed: int = 1):
+        self.folder, self.rng = folder, np.random.default_rng(seed)
+        folder.mkdir(parents=True, exist_ok=True)
+        self.models = folder / "models.yaml"
+        constants = {name: {k: v for k, v in m.parameters().items() if k != "name"} for name, m in MODELS.items()}
+        self.models.write_text(yaml.safe_dump(constants))
+        self.sheet = folder / "campaign.tsv"
+        rows = [[*row, count, 1, count, 1, "quench", 0, 0, 10, 10] for row in ENSEMBLES]
+        self.sheet.write_text("\n".join("\t".join(map(str, row)) for row in [HEADER, *rows]) + "\n")
+        self.tables = {}
+        for name, model, n_particles, temperature in ENSEMBLES:
+            path = folder / f"{name}.parquet"
+            observables(name, model, n_particles, temperature, count, self.rng).to_parquet(path)
+            self.tables[name] = path
+
+    def observables(self, models: str) -> list[str]:
+        return [str(path) for name, path in self.tables.items() if name.split("_")[0] in models.split()]
+
+    def chunks(self, ensembles=("ipl3d_n512", "ipl2d_n400"), count=4) -> dict[str, list[str]]:
+        """Chunk files of every stage with two bumps as soft spots, and the table's overlaps made to match."""
+        files = {stage: [] for stage in CHUNK_STAGES}
+        for name in ensembles:
+            model = MODELS[name.split("_")[0]]
+            n_particles = int(name.split("_n")[1])
+            for stage in CHUNK_STAGES:
+                path = self.folder / f"{name}_{stage}.h5"
+                fields = stage_fields(stage, n_particles, model.dimension)
+                rows = [self.row(stage, fields, model, n_particles, sample) for sample in range(count)]
+                attributes = {"stage": stage, "model": model.name, "ensemble": name, "n_particles": n_particles,
+                              "model_parameters": {k: v for k, v in model.parameters().items() if k != "name"},
+                              "parameters": {}}  # fmt: skip
+                storage.write_stage_file(path, fields, attributes, rows, count)
+                files[stage].append(str(path))
+        return files
+
+    def row(self, stage, fields, model, n_particles, sample):
+        rng = np.random.default_rng(sample)
+        box = model.box_length(n_particles)
+        positions = rng.random((n_particles, model.dimension)) * box
+        spots = [bump(positions, box, place * box, rng) for place in (0.1, 0.6)]
+        psi = sum(spots) + 0.2 * rng.normal(size=positions.shape) / np.sqrt(n_particles)
+        modes = {"harmonic": psi[None] / np.linalg.norm(psi), "quartic": spots[0], "second_quartic": spots[1]}
+        row = {field.name: np.ones(field.shape, dtype=field.dtype) if field.kind != "text" else "" for field in fields}
+        row.update(sample=sample, box_length=box)
+        row.update({"positions": positions} if stage == "inherent_state" else {"modes": modes[stage]})
+        if stage == "second_quartic":
+            row.update(overlap_harmonic=0.6 + 0.01 * sample, overlap_first=0.05)
+        return row
+
+
+def bump(positions, box, centre, rng):
+    """A unit field around a point of the periodic box."""
+    separation = positions - centre
+    separation -= box * np.round(separation / box)
+    field = np.exp(-((separation**2).sum(axis=1)[:, None]) / 4) * rng.normal(size=positions.shape)
+    return field / np.linalg.norm(field)
+
+
+@pytest.fixture(scope="module")
+def campaign(tmp_path_factory):
+    return Campaign(tmp_path_factory.mktemp("campaign"), 60)
+
+
+@pytest.fixture
+def outputs(tmp_path):
+    return {kind: str(tmp_path / "made" / f"figure.{ending}") for kind, ending in
+            (("pdf", "pdf"), ("png", "png"), ("caption", "rst"))}  # fmt: skip
+
+
+def check_outputs(outputs, counted="n = "):
+    assert Path(outputs["pdf"]).read_bytes()[:5] == b"%PDF-"
+    assert Path(outputs["png"]).read_bytes()[:4] == b"\x89PNG"
+    assert all(Path(outputs[kind]).stat().st_size > 10_000 for kind in ("pdf", "png"))
+    assert counted in Path(outputs["caption"]).read_text()
+
+
+@pytest.mark.parametrize("name", TABLE_FIGURES)
+def test_figure_from_tables(name, campaign, outputs):
+    script, models = TABLE_FIGURES[name]
+    script.draw(campaign.observables(models), campaign.models, **outputs)
+    check_outputs(outputs, "n = 59 (1 failed, left out)")
+
+
+@pytest.mark.parametrize("name", TABLE_FIGURES)
+def test_figure_with_hardly_any_samples_still_comes_out(name, tmp_path, outputs):
+    few = Campaign(tmp_path / "few", 3)
+    script, models = TABLE_FIGURES[name]
+    script.draw(few.observables(models), few.models, **outputs)
+    check_outputs(outputs, "n = 2 (1 failed, left out)")
+
+
+@pytest.mark.parametrize("name", FIELD_FIGURES)
+@pytest.mark.parametrize("ensembles", [("ipl3d_n512", "ipl2d_n400"), ("ipl2d_n400",), ("ipl3d_n512",)])
+def test_vector_field_figure(name, ensembles, campaign, outputs):
+    script, chunks = FIELD_FIGURES[name], campaign.chunks(ensembles)
+    chosen = {stage: files for stage, files in chunks.items() if name == "fig1" or stage != "second_quartic"}
+    script.draw(campaign.observables("ipl2d ipl3d"), campaign.models, **chosen, **outputs)
+    check_outputs(outputs)
+
+
+@pytest.mark.parametrize("name", [*TABLE_FIGURES, *FIELD_FIGURES])
+def test_missing_ensembles_are_named_in_one_line(name, campaign, outputs):
+    """The table given holds only failed samples, or only another model."""
+    table = pd.read_parquet(campaign.tables["ipl4d_n1296"])
+    if name in ("fig9", "predictions"):  # these take 4D: let every sample fail
+        table["failure"] = "upstream: quench not converged"
+    path = Path(outputs["pdf"]).parent.parent / "other.parquet"
+    table.to_parquet(path)
+    chunks = {} if name in TABLE_FIGURES else {stage: [] for stage in CHUNK_STAGES if name == "fig1" or
+                                               stage != "second_quartic"}  # fmt: skip
+    script = TABLE_FIGURES[name][0] if name in TABLE_FIGURES else FIELD_FIGURES[name]
+    with pytest.raises(InputError) as error:
+        script.draw([str(path)], campaign.models, **chunks, **outputs)
+    assert "needs finished samples" in str(error.value)
+    assert "\n" not in str(error.value)
+    assert not Path(outputs["pdf"]).exists()
+
+
+def test_captions_stand_beside_the_picture_when_no_place_is_named(campaign, outputs):
+    outputs.pop("caption")
+    fig2.draw(campaign.observables("poly3d"), campaign.models, **outputs)
+    assert "n = 59" in Path(outputs["png"]).with_suffix(".rst").read_text()
+
+
+def test_equal_tables_give_equal_files(campaign, tmp_path):
+    made = []
+    for k in range(2):
+        paths = {kind: str(tmp_path / f"{k}.{kind}") for kind in ("pdf", "png")}
+        fig5.draw(campaign.observables("ipl2d"), campaign.models, **paths)
+        made.append([Path(path).read_bytes() for path in paths.values()])
+    assert made[0] == made[1]
+
+
+def job(inputs, outputs, log, **params):
+    """What Snakemake gives to a script."""
+    return SimpleNamespace(input=inputs, output=outputs, params=params, log=[str(log)])
+
+
+def test_entry_merges_dimensions_and_passes_only_what_is_taken(tmp_path):
+    seen = {}
+
+    def draw(observables, harmonic, pdf):
+        seen.update(observables=observables, harmonic=harmonic, pdf=pdf)
+
+    inputs = {"observables": ["a"], "harmonic_3d": ["x", "y"], "harmonic_2d": "z", "sheet": "s"}
+    entry.run(draw, job(inputs, {"pdf": "p", "png": "q"}, tmp_path / "log", bootstrap_samples=10))
+    assert seen == {"observables": ["a"], "harmonic": ["x", "y", "z"], "pdf": "p"}
+
+
+def test_entry_ends_with_one_line_and_status_2(tmp_path, capsys):
+    def draw(pdf):
+        raise InputError("figure 2 needs finished samples of POLY")
+
+    with pytest.raises(SystemExit) as stop:
+        entry.run(draw, job({}, {"pdf": "p"}, tmp_path / "logs" / "log"))
+    assert stop.value.code == 2
+    line = "nqe: error: figure 2 needs finished samples of POLY\n"
+    assert capsys.readouterr().err == line
+    assert (tmp_path / "logs" / "log").read_text() == line
+
+
+def test_tables(campaign, tmp_path):
+    files = {"md": str(tmp_path / "t.md"), "csv": str(tmp_path / "t.csv")}
+    table1.draw(campaign.observables("ipl2d ipl3d ipl4d poly3d"), campaign.sheet, campaign.models, **files)
+    made = pd.read_csv(files["csv"])
+    assert list(made["made"]) == [60] * 8
+    assert list(made["failed"]) == [1] * 8
+    assert made.set_index("ensemble")["paper"]["ipl3d_n2048"] == 320_000
+    table2.draw(campaign.observables("ipl2d ipl3d"), campaign.models, **files)
+    made = pd.read_csv(files["csv"])
+    assert made["n"].sum() == 4 * 59 * 2  # every size, and all sizes together
+    assert made["rho"].to_numpy() == pytest.approx(made["paper rho"].to_numpy())
+    assert "| model |" in Path(files["md"]).read_text()
+
+
+def test_scorecard_judges_every_claim(campaign, tmp_path):
+    files = {kind: str(tmp_path / f"scorecard.{kind}") for kind in ("csv", "md", "json")}
+    scorecard.draw(campaign.observables("ipl2d ipl3d ipl4d poly3d"), campaign.models, **files)
+    rows = list(csv.DictReader(open(files["csv"])))
+    assert {row["verdict"] for row in rows} <= {"agrees", "differs", "too few samples"}
+    sources = " ".join(row["source"] for row in rows)
+    for wanted in ("Table II", "Fig. 2", "Fig. 3", "Fig. 4", "Eq. 15", "Eq. 16", "Eq. 20", "Eq. 25", "Fig. 7", "Fig. 8",
+                   "Eq. 30", "Eq. 33", "Eq. 34", "Eq. 36", "Eq. 38", "Fig. 9"):  # fmt: skip
+        assert wanted in sources
+    content = json.loads(Path(files["json"]).read_text())
+    assert sum(content["summary"].values()) == len(rows) == len(content["rows"])
+    assert "Rule: " in Path(files["md"]).read_text()
+
+
+def test_scorecard_keeps_rows_of_missing_ensembles(campaign, tmp_path):
+    files = {kind: str(tmp_path / f"scorecard.{kind}") for kind in ("csv", "md", "json")}
+    scorecard.draw(campaign.observables("ipl3d"), campaign.models, **files)
+    table = pd.read_csv(files["csv"])
+    assert (table[table["source"] == "Fig. 8"]["verdict"] == "too few samples").all()
+    assert (table[table["source"] == "Fig. 8"]["n"] == 0).all()
+
+
+def test_samples_come_in_the_papers_units(campaign):
+    samples = campaign_data.read_samples(campaign.observables("ipl3d"), campaign.models)
+    raw = pd.concat([pd.read_parquet(path) for path in campaign.observables("ipl3d")], ignore_index=True)
+    omega_0 = np.sqrt(12.4 / 0.82) / 0.82 ** (-1 / 3)
+    fine = samples["fine"]
+    assert samples["quartic_frequency"][fine].to_numpy() == pytest.approx(raw["quartic_frequency"][fine] / omega_0)
+    assert samples["phonon_frequency"].iloc[-1] == pytest.approx(2 * np.pi / 2048 ** (1 / 3))
+    # without dimension, so equal in any unit
+    ratio = raw["cubic_cubic_coefficient"] ** 2 / (3 * raw["cubic_stiffness"] * raw["cubic_quartic_coefficient"])
+    assert samples["cubic_asymmetry"][fine].to_numpy() == pytest.approx(ratio[fine])
+    threshold = raw["cubic_stiffness"] ** 2 / (raw["cubic_cubic_coefficient"] * raw["cubic_shear_strain_coupling"]).abs()
+    assert samples["strain_threshold"][fine].to_numpy() == pytest.approx(threshold[fine])
+
+
+def test_convergence_laws_are_found_in_data_that_obey_them(tmp_path):
+    big = Campaign(tmp_path / "big", 400)
+    samples = campaign_data.read_samples(big.observables("ipl2d"), big.models)
+    part = samples[samples["fine"]]
+    for column, (power, growth) in laws.CONVERGENCE.items():
+        exponent = laws.convergence_exponent(part, column).exponent
+        assert exponent.value == pytest.approx(power, abs=4 * exponent.error)
+        lengths, values = laws.convergence_prefactors(part, column)
+        assert (values[1].value / values[0].value) == pytest.approx((lengths[1] / lengths[0]) ** growth, rel=0.4)
+
+
+def test_core_is_centred_across_the_periodic_boundary():
+    rng = np.random.default_rng(0)
+    positions = rng.random((500, 3)) * 10
+    mode = bump(positions, 10.0, 9.9, rng)
+    centred = vectorfield.centred(positions, 10.0, mode)
+    assert (np.abs(centred) <= 5).all()
+    core = centred[vectorfield.largest(mode, 0.0)[:10]]
+    assert np.linalg.norm(core.mean(axis=0)) < 1.5
+
+
+def test_selection_rules(campaign):
+    samples = campaign_data.read_samples(campaign.observables("ipl3d"), campaign.models)
+    fine = samples[samples["fine"]]
+    softest = selection.softest(fine)
+    assert softest["quartic_frequency"] == fine["quartic_frequency"].min()
+    pair = selection.hybridised_pair(fine.assign(overlap_harmonic=0.6, overlap_first=0.9).assign(
+        overlap_first=lambda t: np.where(t["sample"] == 7, 0.1, 0.9)))  # fmt: skip
+    assert pair["sample"] == 7  # the only one with nearly orthogonal quartic modes
+    middle = selection.representative_difference(fine)
+    assert middle["quartic_frequency"] <= fine["quartic_frequency"].median()
+
+
+def test_arrows_keep_their_scale():
+    field = np.array([[3.0, 0.0], [0.0, 1.0]])
+    reference = np.array([[1.0, 0.0], [0.0, 1.0]])
+    assert vectorfield.scaled_at(field, reference)[0] == pytest.approx([1.0, 0.0])
+    assert (vectorfield.aligned(-reference, reference) == reference).all()
+
+
+def test_power_of_ten_prints_as_the_paper_does():
+    assert style.power_of_ten(3.6e-6) == r"$3.6\times10^{-6}$"
+    assert style.power_of_ten(0.021) == "0.021"

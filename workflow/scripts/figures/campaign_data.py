@@ -1,0 +1,145 @@
+"""The campaign's tables as the figures read them: in the paper's units, with failed samples marked and counted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import yaml
+
+from nqe_core.errors import InputError
+from nqe_core.models import Model
+from nqe_core.units import Units
+
+# A column ending in one of these is divided by the unit of that name; everything else has no unit or none that a
+# figure needs. Longest first, so that "cubic_coefficient" is not taken for something shorter.
+DIMENSIONAL = ("shear_strain_coupling", "quartic_coefficient", "cubic_coefficient", "stiffness", "frequency")
+
+MODE_FAILURES = ("quartic_converged", "cubic_converged")
+
+# Combinations of a sample's columns that several figures show, with the paper's equation or figure.
+COMBINATIONS = {
+    "energy_difference": lambda t: 1 - t["harmonic_stiffness"] / t["quartic_stiffness"],  # Eq. 15
+    "cubic_energy_difference": lambda t: t["cubic_stiffness"] / t["quartic_stiffness"] - 1,  # Fig. 7(a)
+    "cubic_asymmetry": lambda t: (t["cubic_cubic_coefficient"] ** 2)
+    / (3 * t["cubic_stiffness"] * t["cubic_quartic_coefficient"]),  # Eq. 32: above 1 exceeds the bound
+    "barrier": lambda t: t["cubic_stiffness"] ** 3 / t["cubic_cubic_coefficient"] ** 2,  # Eq. 35
+    "strain_threshold": lambda t: t["cubic_stiffness"] ** 2
+    / np.abs(t["cubic_cubic_coefficient"] * t["cubic_shear_strain_coupling"]),  # Eq. 37
+    "participants_harmonic": lambda t: t["n_particles"] * t["harmonic_participation_ratio"],  # N e, Eq. 14
+    "participants_quartic": lambda t: t["n_particles"] * t["quartic_participation_ratio"],
+}
+
+
+def read_models(path: str | Path) -> dict[str, Model]:
+    """The models of config/models.yaml."""
+    content = yaml.safe_load(Path(path).read_text())
+    content = content.get("models", content)
+    return {name: Model.from_parameters(name, constants) for name, constants in content.items()}
+
+
+def read_samples(paths: Iterable[str | Path] | str, models: str | Path) -> pd.DataFrame:
+    """Gathered tables of several ensembles, converted to the paper's units.
+
+    Added columns: `family` ("IPL" for the binary mixture, "POLY" for the polydisperse one), `length` (L in a_0),
+    `phonon_frequency` (first phonon band, 2 pi c_T / L, in omega_0), `fine` (all stages succeeded and both nonlinear
+    modes converged), and those of `COMBINATIONS`.
+    """
+    known = read_models(models)
+    tables = [_in_paper_units(pd.read_parquet(path), known) for path in as_list(paths)]
+    tables = [table for table in tables if len(table)]
+    if not tables:
+        raise InputError("no tables of observables were given, or all of them are empty")
+    samples = pd.concat(tables, ignore_index=True)
+    fine = samples["failure"].fillna("").eq("")
+    for column in MODE_FAILURES:
+        if column in samples:
+            fine &= samples[column].fillna(False).astype(bool)
+    return samples.assign(fine=fine, **COMBINATIONS)
+
+
+def as_list(paths) -> list[str]:
+    """A single path as a list of one (Snakemake gives either)."""
+    if paths is None:
+        return []
+    return [str(paths)] if isinstance(paths, (str, Path)) else [str(path) for path in paths]
+
+
+def _in_paper_units(table: pd.DataFrame, models: dict[str, Model]) -> pd.DataFrame:
+    names = table["model"].unique()
+    if len(names) > 1:
+        return pd.concat([_in_paper_units(part, models) for _, part in table.groupby("model")], ignore_index=True)
+    if len(names) == 0:
+        return table
+    if names[0] not in models:
+        raise InputError(f"the tables hold model {names[0]!r}, which is not in the models' file")
+    model, converted = models[names[0]], table.copy()
+    units = Units.of(model)
+    for column in table.columns:
+        for quantity in DIMENSIONAL:
+            if column.endswith(quantity):
+                converted[column] = table[column] / getattr(units, quantity)
+                break
+    length = table["n_particles"].astype(float) ** (1.0 / model.dimension)  # L / a_0, as a_0 = (V/N)^(1/d)
+    return converted.assign(
+        family="IPL" if model.size_distribution == "binary" else "POLY",
+        dimension=model.dimension,
+        length=length,
+        phonon_frequency=2.0 * np.pi / length,  # c_T = 1 in these units
+    )
+
+
+def choose(samples: pd.DataFrame, what: str, family: str | None = None, dimensions: Iterable[int] = ()) -> pd.DataFrame:
+    """Fine samples of one family of models (and of some dimensions); `InputError` when there are none.
+
+    Parameters
+    ----------
+    what : str
+        What needs them, for the message ("figure 2").
+    """
+    chosen = samples[samples["fine"]]
+    if family:
+        chosen = chosen[chosen["family"] == family]
+    if dimensions:
+        chosen = chosen[chosen["dimension"].isin(list(dimensions))]
+    if chosen.empty:
+        wanted = " or ".join(f"{d}D" for d in dimensions) + (" " if dimensions else "") + (family or "any model")
+        there = ", ".join(f"{name} ({int(part.fine.sum())} of {len(part)} fine)" for name, part in _ensembles(samples))
+        raise InputError(f"{what} needs finished samples of {wanted}; the tables hold: {there}")
+    return chosen
+
+
+def _ensembles(samples: pd.DataFrame):
+    order = samples.drop_duplicates("ensemble").sort_values(
+        ["family", "dimension", "n_particles", "parent_temperature"], ascending=[True, True, True, False]
+    )
+    return [(name, samples[samples["ensemble"] == name]) for name in order["ensemble"]]
+
+
+def ensembles(samples: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
+    """The ensembles' parts of a table, ordered by family, dimension, size and falling temperature."""
+    return _ensembles(samples)
+
+
+def label(part: pd.DataFrame) -> str:
+    """Name of an ensemble in a caption: "3D IPL, N = 2048"."""
+    row = part.iloc[0]
+    name = f"{row['dimension']:.0f}D {row['family']}, N = {row['n_particles']:.0f}"
+    return name + (f", T_p = {row['parent_temperature']:g}" if row["family"] == "POLY" else "")
+
+
+def counts(samples: pd.DataFrame, used: pd.DataFrame) -> str:
+    """How many samples a figure shows of each ensemble and how many were left out as failed, as one sentence."""
+    shown = set(used["ensemble"])
+    parts = []
+    for name, part in _ensembles(samples):
+        if name in shown:
+            left_out = len(part) - int(part["fine"].sum())
+            parts.append(f"{label(part)}: n = {(used['ensemble'] == name).sum()}" + _left_out(left_out))
+    return "Samples: " + "; ".join(parts) + "."
+
+
+def _left_out(count: int) -> str:
+    return f" ({count} failed, left out)" if count else ""

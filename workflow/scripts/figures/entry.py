@@ -1,0 +1,58 @@
+"""The few lines between Snakemake and a figure's `draw`: named inputs and outputs become its arguments."""
+
+from __future__ import annotations
+
+import inspect
+import re
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+
+from nqe_core import statistics
+from nqe_core.errors import InputError
+
+
+DEFAULT_RESAMPLES = 200  # the error of an error bar is then 5 %
+
+
+def run(draw: Callable, job) -> None:
+    """Call `draw` with those of the job's named inputs and outputs that it takes.
+
+    Inputs called `harmonic_3d` and `harmonic_2d`, say, arrive as one list `harmonic`. The job's parameters
+    `bootstrap_samples` and `root_seed` set the bootstrap. What the user can mend (`InputError`: a missing ensemble,
+    say) ends with one line and status 2; anything else with its traceback. Both also go to the job's log file.
+    """
+    arguments = _arguments(draw, job)
+    settings = dict(job.params.items())
+    seed = int(settings.get("root_seed", 0))
+    try:
+        with statistics.resampling(settings.get("bootstrap_samples", DEFAULT_RESAMPLES), seed):
+            draw(**arguments)
+    except InputError as error:
+        _log(job, f"nqe: error: {error}\n")
+        print(f"nqe: error: {error}", file=sys.stderr)
+        sys.exit(2)
+    except Exception:
+        _log(job, traceback.format_exc())
+        raise
+
+
+def _arguments(draw: Callable, job) -> dict:
+    wanted = inspect.signature(draw).parameters
+    arguments: dict = {}
+    for name, value in [*job.input.items(), *job.output.items()]:
+        base = re.sub("_[234]d$", "", name)
+        if name in wanted:
+            arguments[name] = value
+        elif base in wanted:
+            files = [value] if isinstance(value, str) else list(value)
+            arguments[base] = arguments.get(base, []) + files
+    return arguments
+
+
+def _log(job, text: str) -> None:
+    for path in list(job.log)[:1]:
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        with open(path, "a", encoding="utf-8") as file:
+            file.write(text)

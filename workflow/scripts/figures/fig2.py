@@ -1,0 +1,59 @@
+"""Fig. 2: the quartic expansion coefficient chi_4 depends on the localisation N e_4 alone."""
+
+from __future__ import annotations
+
+import style
+from campaign_data import choose, counts, read_samples
+from entry import run
+from laws import exponent_text
+
+from nqe_core import statistics
+
+
+def draw(observables, models, pdf, png, caption=None):
+    """Draw Fig. 2 from the tables of the POLY ensembles."""
+    samples = read_samples(observables, models)
+    chosen = choose(samples, "figure 2", family="POLY")
+    colours = style.temperature_colours(chosen["parent_temperature"].unique())
+    sizes = sorted(chosen["n_particles"].unique())
+    made, axes = style.figure(style.SINGLE, 2.8)
+    panel = axes[0][0]
+    # the coldest glasses last: there are fewest of them
+    for temperature in sorted(colours, reverse=True):
+        for size, marker in zip(sizes, style.MARKERS, strict=False):
+            part = chosen[(chosen["parent_temperature"] == temperature) & (chosen["n_particles"] == size)]
+            if len(part):
+                name = f"$T_p$ = {temperature:g}, $N$ = {size:.0f}"
+                style.scatter(
+                    panel, part["participants_quartic"], part["quartic_quartic_coefficient"], colours[temperature],
+                    marker, label=name, hollow=size != sizes[0],
+                )  # fmt: skip
+    law = statistics.median_power_law(chosen["participants_quartic"], chosen["quartic_quartic_coefficient"])
+    _finish(panel, chosen)
+    style.save(made, pdf, png)
+    style.write_caption(
+        caption or png,
+        "Figure 2. The quartic expansion coefficient follows the localisation.",
+        "Quartic modes of the polydisperse model at several parent temperatures T_p and sizes. Dashed: slope -1. "
+        f"Fitted exponent of the median over all: {exponent_text(law.exponent)}.",
+        counts(samples, chosen),
+    )
+
+
+def _finish(panel, chosen) -> None:
+    x, y = chosen["participants_quartic"], chosen["quartic_quartic_coefficient"]
+    style.logarithmic(panel)
+    low, high = style.limits(x)
+    panel.set_xlim(low, high)
+    panel.set_ylim(*style.limits(y, 0.12))
+    style.label_narrow_axis(panel.xaxis, low, high)
+    # through the median prefactor, lifted so that the line does not hide the points
+    anchor = (float(x.median()), 1.6 * float((y * x).median()) / float(x.median()))
+    style.guide(panel, (x.quantile(0.02), x.quantile(0.98)), anchor, -1, r"$(N e_4)^{-1}$", shift=(6, 4))
+    panel.set_xlabel(r"$N e_4$")
+    panel.set_ylabel(r"$\chi_4$  $(m c_T^2/a_0^4)$")
+    panel.legend(loc="lower left", markerscale=1.3)
+
+
+if "snakemake" in globals():
+    run(draw, globals()["snakemake"])

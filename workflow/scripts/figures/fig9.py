@@ -1,0 +1,103 @@
+"""Fig. 9: supporting data on the coefficients of cubic and quartic modes (Appendix E)."""
+
+from __future__ import annotations
+
+import numpy as np
+import style
+from campaign_data import choose, counts, label, read_samples
+from entry import run
+
+from nqe_core import statistics
+
+
+def draw(observables, models, pdf, png, caption=None):
+    """Draw Fig. 9 from the tables of the IPL ensembles of every dimension."""
+    samples = read_samples(observables, models)
+    chosen = choose(samples, "figure 9", family="IPL")
+    dimensions = sorted(chosen["dimension"].unique())
+    main = 3 if 3 in dimensions else dimensions[0]
+    part = chosen[chosen["dimension"] == main]
+    made, axes = style.figure(style.DOUBLE, 4.3, 2, 3)
+    (a, b, c), (d, e, f) = axes
+    frequency = part["quartic_frequency"]
+    style.histogram(made, a, frequency, part["quartic_force_magnitude"])
+    _label(a, r"$\omega_4/\omega_0$", r"$|U^{(4)}\,\vdots\,\hat\pi_4\hat\pi_4\hat\pi_4|/\chi_4$")
+    _medians(b, chosen, "cubic_shear_strain_coupling", r"$|\nu_3|$  $(m c_T^2/a_0)$")
+    _medians(c, chosen, "cubic_quartic_coefficient", r"$\chi_3$  $(m c_T^2/a_0^4)$")
+    _cubic_bound(d, chosen)
+    square = part["quartic_cubic_coefficient"] ** 2
+    product = part["quartic_stiffness"] * part["quartic_quartic_coefficient"]
+    style.histogram(made, e, product, square)
+    _bound(e)
+    _label(e, r"$\kappa_4\chi_4$  $(m^2 c_T^4/a_0^6)$", r"$\tau_4^2$  $(m^2 c_T^4/a_0^6)$")
+    style.histogram(made, f, frequency, part["quartic_quartic_coefficient"])
+    _label(f, r"$\omega_4/\omega_0$", r"$\chi_4$  $(m c_T^2/a_0^4)$")
+    for panel, letter in zip(axes.flat, "abcdef", strict=True):
+        style.panel_letter(panel, letter)
+    style.save(made, pdf, png)
+    style.write_caption(
+        caption or png,
+        "Figure 9. Coefficients of cubic and quartic modes.",
+        "(a) Size of the field U4:pi4pi4pi4/chi4. (b) Shear-strain coupling and (c) quartic coefficient of cubic modes "
+        "against their frequency: samples as points, running medians with 95 % bootstrap bands as lines. (d) Cubic modes "
+        "follow tau^2 ~ kappa chi in every dimension (points and running medians; line: tau^2 = 3 kappa chi), (e) quartic "
+        f"modes do not. (f) Quartic coefficient of quartic modes. Histograms (a, e, f): {main}D IPL, "
+        f"n = {len(part)} ({'; '.join(label(rows) for _, rows in part.groupby('ensemble'))}); colour: samples in a bin.",
+        counts(samples, chosen),
+    )
+
+
+def _label(panel, x: str, y: str) -> None:
+    panel.set_xlabel(x)
+    panel.set_ylabel(y)
+
+
+def _by_dimension(panel, chosen, x, y, legend: str) -> None:
+    """Points and running medians of each dimension."""
+    xs, ys = [], []
+    for dimension, rows in chosen.groupby("dimension"):
+        colour = style.DIMENSION_COLOURS[int(dimension)]
+        horizontal, vertical = x(rows).to_numpy(), y(rows).to_numpy()
+        thin = max(1, len(rows) // 4000)  # enough to show the spread
+        style.scatter(panel, horizontal[::thin], vertical[::thin], colour, size=2.0, alpha=0.3)
+        curve = statistics.running_median(horizontal, vertical)
+        errors = np.abs(np.stack([curve.median - curve.low, curve.high - curve.median]))
+        panel.errorbar(curve.x, curve.median, errors, color=colour, marker="o", ms=3, lw=0.9, mec="white", mew=0.4,
+                       elinewidth=0.8, label=f"{dimension}D", zorder=4)  # fmt: skip
+        xs.append(horizontal)
+        ys.append(vertical)
+    style.logarithmic(panel)
+    spread = np.concatenate(ys)
+    spread = spread[np.isfinite(spread) & (spread > 0)]
+    # a coupling can happen to be almost zero: such a sample must not stretch the axis over many decades
+    floor = np.median(spread) * 1e-3 if len(spread) else 0
+    style.fit_axes(panel, xs, [spread[spread > floor]])
+    panel.legend(loc=legend, handlelength=1.2)
+
+
+def _medians(panel, chosen, column: str, y_label: str) -> None:
+    _by_dimension(panel, chosen, lambda rows: rows["cubic_frequency"], lambda rows: rows[column].abs(), "lower left")
+    _label(panel, r"$\omega_3/\omega_0$", y_label)
+
+
+def _cubic_bound(panel, chosen) -> None:
+    _by_dimension(
+        panel, chosen, lambda rows: rows["cubic_stiffness"] * rows["cubic_quartic_coefficient"],
+        lambda rows: rows["cubic_cubic_coefficient"] ** 2, "lower right",
+    )  # fmt: skip
+    _bound(panel)
+    _label(panel, r"$\kappa_3\chi_3$  $(m^2 c_T^4/a_0^6)$", r"$\tau_3^2$  $(m^2 c_T^4/a_0^6)$")
+
+
+def _bound(panel) -> None:
+    """The line tau^2 = 3 kappa chi across the panel, without changing its limits."""
+    x, y = panel.get_xlim(), panel.get_ylim()
+    panel.plot(x, 3 * np.array(x), color=style.BLACK, lw=0.9, zorder=5)
+    panel.annotate(r"$3\kappa\chi$", (x[1], min(3 * x[1], y[1])), xytext=(-3, -9), textcoords="offset points",
+                   ha="right", va="top", fontsize=7.5)  # fmt: skip
+    panel.set_xlim(x)
+    panel.set_ylim(y)
+
+
+if "snakemake" in globals():
+    run(draw, globals()["snakemake"])

@@ -1,0 +1,113 @@
+"""The paper's laws, measured on the tables: one definition each, shared by the figures and the scorecard."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+from campaign_data import ensembles
+
+from nqe_core import statistics
+from nqe_core.statistics import Estimate, PowerLaw
+
+# "omega -> 0" of Eqs. 15 and 16: modes below this share of the first phonon band's frequency, where hybridisation is
+# weak. The paper states no cut.
+LOW_FREQUENCY = 0.6
+
+# Exponents of densities are fitted to the lower half of the samples and, for frequencies, below the phonons.
+TAIL_SHARE = 0.5
+BELOW_PHONONS = 0.9
+
+# Column, symbol in the paper's units and exponent of each density that the paper predicts or relies on.
+DENSITIES = {
+    "harmonic_frequency": (r"$\omega_2/\omega_0$", 4.0),
+    "quartic_frequency": (r"$\omega_4/\omega_0$", 4.0),
+    "cubic_frequency": (r"$\omega_3/\omega_0$", 4.0),
+    "barrier": (r"$\kappa_3^3/\tau_3^2$  $(m c_T^2)$", 1 / 4),
+    "strain_threshold": (r"$x = \omega_3^4/|\tau_3\nu_3|$", 2 / 3),
+}
+
+# Differences of harmonic and quartic modes: column, exponent of omega_4 (Eqs. 15, 16), exponent of L in 2D (Eqs. 25, 20).
+CONVERGENCE = {"energy_difference": (2, 2), "harmonic_quartic_mismatch": (4, 4)}
+
+
+def low_frequency_cut(part: pd.DataFrame) -> float:
+    """Upper cut in omega_4 of one box size for Eqs. 15 and 16."""
+    return LOW_FREQUENCY * float(part["phonon_frequency"].iloc[0])
+
+
+def low_frequency(part: pd.DataFrame) -> pd.DataFrame:
+    """The samples of a table whose quartic mode is well below the first phonon band of their own box."""
+    return part[part["quartic_frequency"] < LOW_FREQUENCY * part["phonon_frequency"]]
+
+
+def convergence_exponent(part: pd.DataFrame, column: str) -> PowerLaw:
+    """Exponent of omega_4 in Eq. 15 or 16, for one box size or for several with their L-dependence taken out.
+
+    Several sizes are put on one line by dividing by each size's own prefactor, the median of y / omega_4^b.
+    """
+    exponent = CONVERGENCE[column][0]
+    low = low_frequency(part)
+    scaled = pd.Series(np.nan, index=low.index)
+    for _, sub in low.groupby("n_particles"):
+        scaled[sub.index] = sub[column] / (sub[column] / sub["quartic_frequency"] ** exponent).median()
+    return statistics.median_power_law(low["quartic_frequency"], scaled)
+
+
+def convergence_prefactors(samples: pd.DataFrame, column: str) -> tuple[np.ndarray, list[Estimate]]:
+    """Box lengths and prefactors f(L) (column energy_difference) or g(L) (harmonic_quartic_mismatch) of Eqs. 15, 16."""
+    exponent, lengths, values = CONVERGENCE[column][0], [], []
+    for _, part in samples.groupby("n_particles"):
+        frequency = part["quartic_frequency"].to_numpy()
+        value = statistics.prefactor(frequency, part[column].to_numpy(), exponent, low_frequency_cut(part))
+        lengths.append(float(part["length"].iloc[0]))
+        values.append(value)
+    return np.array(lengths), values
+
+
+def density_cut(part: pd.DataFrame, column: str) -> float:
+    """Upper cut of the fit of a density's exponent: the median, and below the phonons for a frequency."""
+    cut = float(part[column].quantile(TAIL_SHARE))
+    if column.endswith("frequency"):
+        cut = min(cut, BELOW_PHONONS * float(part["phonon_frequency"].iloc[0]))
+    return cut
+
+
+def density_exponent(part: pd.DataFrame, column: str) -> Estimate:
+    """Exponent of the density of a column of one ensemble, from the one lowest mode of each sample."""
+    return statistics.lowest_mode_exponent(part[column].to_numpy(), density_cut(part, column))
+
+
+def largest_ensembles(samples: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
+    """The ensemble with most samples of each family, dimension and (for POLY) parent temperature."""
+    for name, part in ensembles(samples):
+        row = part.iloc[0]
+        rivals = samples[(samples["family"] == row["family"]) & (samples["dimension"] == row["dimension"])]
+        if row["family"] == "POLY":
+            rivals = rivals[rivals["parent_temperature"] == row["parent_temperature"]]
+        if len(part) and name == rivals["ensemble"].value_counts(sort=True).sort_index().idxmax():
+            yield name, part
+
+
+def above_bound(part: pd.DataFrame) -> Estimate:
+    """Share of cubic modes that exceed tau^2 = 3 kappa chi (Eq. 32)."""
+    return statistics.proportion(int((part["cubic_asymmetry"] > 1).sum()), len(part))
+
+
+def largest_boxes(samples: pd.DataFrame) -> pd.DataFrame:
+    """Of each parent temperature, the samples of the largest N that exists at every temperature."""
+    sizes = [set(part["n_particles"]) for _, part in samples.groupby("parent_temperature")]
+    common = set.intersection(*sizes)
+    if common:
+        return samples[samples["n_particles"] == max(common)]
+    return samples[samples["n_particles"] == samples.groupby("parent_temperature")["n_particles"].transform("max")]
+
+
+def exponent_text(estimate: Estimate) -> str:
+    """"4.1 ± 0.2", or a dash when there were too few samples."""
+    if not estimate.known:
+        return "–"
+    digits = min(3, max(1, 1 - math.floor(math.log10(max(estimate.error, 1e-3)))))
+    return f"{estimate.value:.{digits}f} ± {estimate.error:.{digits}f}"

@@ -1,0 +1,126 @@
+"""The densities behind the paper's predictions: D(omega) ~ omega^4, p(V_B) ~ V_B^(1/4), p(x) ~ x^(2/3)."""
+
+from __future__ import annotations
+
+import laws
+import numpy as np
+import style
+from campaign_data import choose, counts, ensembles, read_samples
+from entry import run
+
+from nqe_core import statistics
+
+SYMBOLS = {
+    "harmonic_frequency": r"$D(\omega_2)$",
+    "quartic_frequency": r"$D(\omega_4)$",
+    "cubic_frequency": r"$D(\omega_3)$",
+    "barrier": r"$p(\kappa_3^3/\tau_3^2)$",
+    "strain_threshold": r"$p(x)$",
+}
+GUIDES = {4.0: r"$\omega^4$", 1 / 4: r"$V_B^{1/4}$", 2 / 3: r"$x^{2/3}$"}
+
+
+def draw(observables, models, pdf, png, caption=None):
+    """Draw the five densities and, in panel (f), their fitted exponents relative to the predicted ones."""
+    samples = read_samples(observables, models)
+    fine = choose(samples, "the figure of predictions")
+    series = list(laws.largest_ensembles(fine))
+    made, axes = style.figure(style.DOUBLE, 4.5, 2, 3)
+    looks = dict(zip([name for name, _ in series], zip(style.SERIES, style.MARKERS, strict=True), strict=False))
+    fits = {}
+    for panel, letter, (column, (x_label, predicted)) in zip(axes.flat, "abcde", laws.DENSITIES.items(), strict=False):
+        fits[column] = {name: laws.density_exponent(part, column) for name, part in series}
+        _draw_density(panel, column, series, looks, predicted)
+        panel.set_xlabel(x_label)
+        panel.set_ylabel(SYMBOLS[column])
+        style.panel_letter(panel, letter)
+    _draw_exponents(axes.flat[5], fits, series, looks)
+    style.panel_letter(axes.flat[5], "f")
+    handles, _ = axes.flat[0].get_legend_handles_labels()
+    if handles:
+        made.legend(handles=handles, loc="outside lower center", ncols=3)
+    style.save(made, pdf, png)
+    used = fine[fine["ensemble"].isin(looks)]
+    style.write_caption(caption or png, "Predictions. Densities of the lowest modes and their exponents.", *_text(fits),
+                        counts(samples, used))  # fmt: skip
+
+
+def _short_name(part) -> str:
+    row = part.iloc[0]
+    name = f"{row['dimension']:.0f}D {row['family']}, $N$ = {row['n_particles']:.0f}"
+    return name + (f", $T_p$ = {row['parent_temperature']:g}" if row["family"] == "POLY" else "")
+
+
+def _draw_density(panel, column, series, looks, predicted) -> None:
+    xs, ys = [], []
+    for name, part in series:
+        values = part[column].to_numpy()
+        values = values[np.isfinite(values) & (values > 0)]
+        bins = int(np.clip(np.sqrt(len(values)), 4, 18))
+        # the largest few are phonons or nearly uncoupled modes: they say nothing about the limit and stretch the axis
+        kept = values[values <= np.quantile(values, 0.98)] if len(values) else values
+        centres, density, error = statistics.logarithmic_density(kept, bins)
+        colour, marker = looks[name]
+        panel.errorbar(centres, density, error, color=colour, marker=marker, ms=3, ls="", elinewidth=0.7,
+                       label=_short_name(part))  # fmt: skip
+        xs.append(centres)
+        ys.append(density)
+    x, y = np.concatenate(xs), np.concatenate(ys)
+    if len(x) == 0:
+        style.note(panel, "too few samples")
+        return
+    style.logarithmic(panel)
+    style.fit_axes(panel, [x], [y], margin=0.1)
+    _guide(panel, xs, ys, predicted)
+
+
+def _guide(panel, xs, ys, predicted) -> None:
+    """Guide to the left of the densest series, over the decade of its rising side."""
+    x, y = max(zip(xs, ys, strict=True), key=lambda pair: len(pair[0]))
+    rise = x[: max(2, int(np.argmax(y)) + 1)]
+    if len(rise) < 2:
+        return
+    anchor = (rise[0], y[0] * 2.5)
+    top = panel.get_ylim()[1] * 0.7
+    end = min(rise[-1], rise[0] * (top / anchor[1]) ** (1 / predicted)) if top > anchor[1] else rise[-1]
+    style.guide(panel, (rise[0], end), anchor, predicted, GUIDES[predicted], shift=(-16, 4))
+
+
+def _draw_exponents(panel, fits, series, looks) -> None:
+    """Fitted over predicted Weibull shape (1 + exponent) of every density and ensemble."""
+    offsets = np.linspace(-0.3, 0.3, max(len(series), 1))
+    for place, (column, (_, predicted)) in enumerate(laws.DENSITIES.items()):
+        for offset, (name, _) in zip(offsets, series, strict=False):
+            fit = fits[column][name]
+            if fit.known:
+                value, error = (1 + fit.value) / (1 + predicted), (fit.high - fit.low) / 2 / (1 + predicted)
+                colour, marker = looks[name]
+                panel.errorbar(value, place + offset, xerr=error, color=colour, marker=marker, ms=3, elinewidth=0.8)
+    panel.axvline(1, color=style.BLACK, lw=0.8, ls="--", zorder=0)
+    if not any(fit.known for column in fits.values() for fit in column.values()):
+        style.note(panel, "too few samples")
+    panel.set_yticks(range(len(SYMBOLS)), [SYMBOLS[column] for column in laws.DENSITIES])
+    panel.set_ylim(len(SYMBOLS) - 0.5, -0.5)
+    panel.tick_params(axis="y", length=0)
+    low, high = panel.get_xlim()
+    panel.set_xlim(max(low, 0.0), min(high, 2.5))
+    panel.set_xlabel(r"$(1+\beta)/(1+\beta_{\rm predicted})$")
+
+
+def _text(fits):
+    names = {"harmonic_frequency": "D(omega_2)", "quartic_frequency": "D(omega_4)", "cubic_frequency": "D(omega_3)",
+             "barrier": "p(kappa^3/tau^2)", "strain_threshold": "p(x)"}  # fmt: skip
+    yield (
+        "One lowest mode a sample: densities of its (a) harmonic, (b) quartic and (c) cubic frequency, of (d) the barrier "
+        "kappa^3/tau^2 (Eq. 35) and (e) the strain threshold x of the cubic mode (Eq. 37), with Poisson errors; dashed: "
+        f"predicted exponents. (f) Fitted exponents beta (Weibull's law of the lowest of many, maximum likelihood, the "
+        f"lower {100 * laws.TAIL_SHARE:.0f} % of the samples and below {laws.BELOW_PHONONS} of the first phonon "
+        "frequency), with 95 % bootstrap intervals."
+    )
+    for column, (_, predicted) in laws.DENSITIES.items():
+        values = "; ".join(f"{name} {laws.exponent_text(fit)} (n = {fit.count})" for name, fit in fits[column].items())
+        yield f"{names[column]}, predicted {predicted:.3g}: {values}."
+
+
+if "snakemake" in globals():
+    run(draw, globals()["snakemake"])

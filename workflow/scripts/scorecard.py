@@ -1,0 +1,96 @@
+"""The paper's numbers and laws beside ours, each with a verdict that is computed, never typed in."""
+
+from __future__ import annotations
+
+import json as json_format
+import math
+import sys
+from pathlib import Path
+
+import pandas as pd
+
+# Snakemake puts a script's own folder on the path; what reads the tables lives beside the figures
+sys.path[:0] = [str(Path(__file__).resolve().parent / folder) for folder in ("figures", "tables")]
+
+import tabulate  # noqa: E402
+from campaign_data import read_models, read_samples  # noqa: E402
+from claims import Claim, all_claims  # noqa: E402
+from entry import run  # noqa: E402
+
+from nqe_core import statistics  # noqa: E402
+
+RULE = (
+    "Rule: with our 95 % interval and the accepted range, no overlap is \"differs\"; overlap and an interval no wider than "
+    "the range is \"agrees\"; otherwise \"too few samples\", with the number of samples for which the interval would be as "
+    "narrow as the range. The accepted range is the paper's own statistical uncertainty where its ensemble gives one "
+    "(Fig. 8), otherwise a stated tolerance. Errors are bootstrap errors over samples (standard errors for means, Wilson "
+    "intervals for shares)."
+)  # fmt: skip
+
+
+def draw(observables, models, csv, md, json=None):
+    """Write the scorecard from the tables of all ensembles; JSON goes beside the CSV when no place is named."""
+    json = json or Path(csv).with_suffix(".json")
+    samples = read_samples(observables, models)
+    rows = [_row(claim) for claim in all_claims(samples, read_models(models))]
+    table = pd.DataFrame(rows)
+    for path in (csv, md, json):
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+    table.to_csv(csv, index=False)
+    summary = {verdict: int(count) for verdict, count in table["verdict"].value_counts().items()}
+    content = {"rule": RULE, "summary": summary, "rows": [_without_nan(row) for row in rows]}
+    Path(json).write_text(json_format.dumps(content, indent=1) + "\n", encoding="utf-8")
+    Path(md).write_text(_markdown(table, summary, samples), encoding="utf-8")
+
+
+def _row(claim: Claim) -> dict:
+    ours = claim.ours
+    verdict = statistics.verdict(ours, claim.accepted, claim.least_samples)
+    needed = math.nan
+    if verdict == "too few samples":
+        needed = statistics.samples_needed(ours, claim.accepted)
+        needed = max(needed, claim.least_samples) if math.isfinite(needed) else claim.least_samples or math.nan
+    return {
+        "source": claim.source, "claim": claim.claim, "ensembles": claim.ensembles, "paper": claim.paper,
+        "accepted_low": claim.accepted[0], "accepted_high": claim.accepted[1], "ours": ours.value, "error": ours.error,
+        "low": ours.low, "high": ours.high, "n": ours.count, "verdict": verdict, "samples_needed": needed,
+    }  # fmt: skip
+
+
+def _without_nan(row: dict) -> dict:
+    return {key: None if isinstance(value, float) and not math.isfinite(value) else value for key, value in row.items()}
+
+
+def _markdown(table: pd.DataFrame, summary: dict, samples: pd.DataFrame) -> str:
+    shown = pd.DataFrame(
+        {
+            "where": table["source"],
+            "claim": table["claim"],
+            "measured on": table["ensembles"],
+            "paper": table["paper"],
+            "accepted": [f"{a:.4g} to {b:.4g}" for a, b in zip(table["accepted_low"], table["accepted_high"], strict=True)],
+            "ours": [_value(value, error) for value, error in zip(table["ours"], table["error"], strict=True)],
+            "n": table["n"],
+            "verdict": table["verdict"],
+            "samples needed": [f"{value:.2g}" if math.isfinite(value) else "–" for value in table["samples_needed"]],
+        }
+    )
+    left_out = len(samples) - int(samples["fine"].sum())
+    head = ", ".join(f"{count} {verdict}" for verdict, count in sorted(summary.items()))
+    return (
+        f"**Scorecard.** {len(table)} numbers and laws of the paper: {head}. {int(samples['fine'].sum())} samples in all"
+        f" ({left_out} failed, left out).\n\n{RULE}\n\n{tabulate.markdown(shown)}\n"
+    )
+
+
+def _value(value: float, error: float) -> str:
+    if not math.isfinite(value):
+        return "–"
+    if not math.isfinite(error) or error <= 0:
+        return f"{value:.4g}"
+    digits = min(8, max(0, 1 - math.floor(math.log10(error))))
+    return f"{value:.{digits}f} ± {error:.{digits}f}" if digits < 6 else f"{value:.2g} ± {error:.1g}"
+
+
+if "snakemake" in globals():
+    run(draw, globals()["snakemake"])

@@ -1,0 +1,56 @@
+"""Table I: samples of each ensemble beside the paper's."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pandas as pd
+
+# Snakemake puts a script's own folder on the path; the reading of tables lives beside the figures
+sys.path.append(str(Path(__file__).resolve().parents[1] / "figures"))
+
+import tabulate  # noqa: E402
+from campaign_data import read_models, read_samples  # noqa: E402
+from entry import run  # noqa: E402
+
+from nqe_core.ensembles import read_sheet  # noqa: E402
+
+# Ensemble sizes of the paper: Table I, and Sec. II for POLY. Keys: family, dimension, N.
+PAPER = {
+    ("IPL", 2, 400): 10_000, ("IPL", 2, 1600): 10_000, ("IPL", 2, 6400): 10_000, ("IPL", 2, 25600): 10_000,
+    ("IPL", 3, 2048): 320_000, ("IPL", 3, 8192): 80_000, ("IPL", 3, 32768): 20_000, ("IPL", 4, 10000): 2_000,
+    ("POLY", 3, 2000): 10_000, ("POLY", 3, 8000): 1_000,
+}  # fmt: skip
+
+
+def draw(observables, sheet, models, md, csv):
+    """Write Table I from the sheet (what was asked for) and the tables (what there is)."""
+    samples, known = read_samples(observables, models), read_models(models)
+    rows = []
+    for row in read_sheet(sheet, known):
+        part, model = samples[samples["ensemble"] == row.ensemble], known[row.model]
+        family = "IPL" if model.size_distribution == "binary" else "POLY"
+        rows.append(
+            {
+                "ensemble": row.ensemble,
+                "model": f"{model.dimension}D {family}",
+                "N": row.n_particles,
+                "T_p": row.parent_temperature,
+                "asked for": row.n_samples,
+                "made": len(part),
+                "failed": len(part) - int(part["fine"].sum()),
+                "paper": PAPER.get((family, model.dimension, row.n_particles)),
+            }
+        )
+    table = pd.DataFrame(rows).astype({"paper": "Int64"}).astype(object)
+    table = table.where(table.notna(), None)
+    tabulate.write(
+        table, md, csv, "Table I. Samples of each ensemble.",
+        "Failed: samples with a stage that did not succeed or a mode that did not converge; figures leave them out. Paper: "
+        "Table I, and Sec. II for POLY (a dash where the paper has no such ensemble).",
+    )  # fmt: skip
+
+
+if "snakemake" in globals():
+    run(draw, globals()["snakemake"])
