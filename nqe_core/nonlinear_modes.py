@@ -136,12 +136,13 @@ def preconditioner(interactions: Interactions, kind: str = "auto") -> Preconditi
         return pseudo_inverse(interactions)
     if kind != "block_jacobi":
         raise InputError(f"unknown preconditioner {kind!r} (known: auto, factorised, block_jacobi)")
-    blocks, box, d = block_jacobi(interactions), interactions.box, interactions.dimension
+    blocks, box = block_jacobi(interactions), interactions.box
 
     def apply(g: np.ndarray) -> np.ndarray:
+        # gradients do not see the translation that this adds, and the projection to the sphere removes it
         out = np.empty_like(g)
         apply_block_diagonal(blocks, g, out, box)
-        return without_translation(out, d)
+        return out
 
     return apply
 

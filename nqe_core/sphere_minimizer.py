@@ -16,15 +16,18 @@ import numpy as np
 from nqe_core.kernels.lbfgs import first_loop, second_loop
 
 MEMORY = 10
-LONGEST_ROTATION = 0.3  # norm of one step on the unit sphere, before anything is known of the basin's width
+FIRST_ROTATION = 0.1  # norm of the very first step
+LONGEST_ROTATION = 0.3  # norm of any step on the unit sphere: further out the model of the basin is not believed
 SUFFICIENT_DECREASE = 1e-4
 CURVATURE = 0.9
 LEVEL = 1e-11  # values closer than this are equal for a float64 logarithm; the slope then decides alone
 BACKTRACKS = 25
 
-# MacKay's macopt: a step is kept if the slope changes sign within it, else it grows by the first factor (moving
-# forward) or shrinks by the second (moving back)
-MACOPT_FORWARD, MACOPT_BACK, MACOPT_TRIES = 2.0, 0.25, 30
+# MacKay's macopt: the trial step grows by the first factor while the slope is downhill at its end, shrinks by the
+# second while it is uphill; the next line starts from the step found, stretched; a larger beta restarts
+MACOPT_FORWARD, MACOPT_BACK, MACOPT_TRIES = 2.0, 0.5, 40
+MACOPT_STRETCH = 1.25
+MACOPT_LARGEST_BETA = 4.0
 MACOPT_FIRST_STEP = 0.01
 
 
@@ -97,11 +100,9 @@ def lbfgs(
         p = g.copy()
         first_loop(steps, changes, rho, alpha, stored, newest, p)
         p = precondition(p)
-        p *= -(scale if stored else 0.1 / np.linalg.norm(p))
-        if stored:
-            p *= -1.0
-            second_loop(steps, changes, rho, alpha, stored, newest, p)
-            p *= -1.0
+        p *= scale if stored else FIRST_ROTATION / np.linalg.norm(p)
+        second_loop(steps, changes, rho, alpha, stored, newest, p)
+        np.negative(p, out=p)
         p -= (p @ z) * z
         slope = float(g @ p)
         length = float(np.linalg.norm(p))
@@ -119,13 +120,17 @@ def lbfgs(
             stored = 0
             continue
         z_new, value, g_new = accepted
-        step, change = z_new - z, g_new - g
+        place = (newest + 1) % MEMORY
+        step = np.subtract(z_new, z, out=steps[place])
+        change = np.subtract(g_new, g, out=changes[place])
         curvature = float(step @ change)
         if curvature > 0.0:
-            newest = (newest + 1) % MEMORY
-            steps[newest], changes[newest], rho[newest] = step, change, 1.0 / curvature
+            newest, rho[place] = place, 1.0 / curvature
             stored = min(stored + 1, MEMORY)
             scale = curvature / float(change @ precondition(change))
+        else:
+            # the oldest pair's place was written over
+            stored = min(stored, MEMORY - 1)
         z, g = z_new, g_new
         norm = float(np.linalg.norm(g))
     return SphereMinimum(z, value, norm, iteration, evaluations, norm <= tolerance)
@@ -152,66 +157,70 @@ def _backtrack(objective, z, p, value, slope, step):
 def macopt(objective: Objective, start: np.ndarray, tolerance: float, max_iterations: int) -> SphereMinimum:
     """Polak-Ribiere conjugate gradient with the variable kept normalised (Appendix B of the paper).
 
-    The line search brackets the zero of the slope and interpolates linearly, without ever looking at values, as
-    MacKay's macopt does.
+    The line search brackets the zero of the slope without ever looking at values and interpolates position and gradient
+    linearly between the two ends, as MacKay's macopt does: two evaluations an iteration.
     """
-    z = start
-    value = objective.value(z)
-    if not np.isfinite(value):
-        return SphereMinimum(z, value, np.inf, 0, 1, False)
-    g = objective.gradient(z)
-    h = p = -g
-    evaluations, last_step = 1, MACOPT_FIRST_STEP
-    norm, iteration = float(np.linalg.norm(g)), 0
-    while norm > tolerance and iteration < max_iterations:
-        iteration += 1
-        if p @ g >= 0.0:
-            p = h = -g
-        z, moved, made = _zero_slope(objective, z, p, last_step / norm)
-        evaluations += made
-        last_step = max(moved * norm, 1e-300)
-        value = objective.value(z)
-        g_new = objective.gradient(z)
-        evaluations += 1
-        if not np.isfinite(value) or moved == 0.0:
-            break
-        beta = max(0.0, float((g_new - g) @ g_new) / (norm * norm))
-        h = -g_new + beta * h
-        p = h - (h @ z) * z
-        g, norm = g_new, float(np.linalg.norm(g_new))
-    return SphereMinimum(z, value, norm, iteration, evaluations, norm <= tolerance)
-
-
-def _zero_slope(objective, z, p, step):
-    """Where the slope along p vanishes: bracket by growing or shrinking the step, then interpolate once."""
-
-    def slope(s: float) -> float:
-        point = objective.project(z + s * p)
-        return float(objective.gradient(point) @ p) if np.isfinite(objective.value(point)) else np.inf
-
-    step = min(step, LONGEST_ROTATION / float(np.linalg.norm(p)))
-    here = slope(step)
-    low, low_slope, high, high_slope = 0.0, 0.0, step, here
-    made = 1
-    while made < MACOPT_TRIES:
-        if here < 0.0:
-            low, low_slope = step, here
-            step *= MACOPT_FORWARD
-        else:
-            high, high_slope = step, here
-            if low_slope < 0.0:
-                break
-            step *= MACOPT_BACK
-        here = slope(step)
-        made += 1
-        if (here < 0.0) != (high_slope < 0.0) or (low_slope < 0.0 <= here):
-            if here < 0.0:
-                low, low_slope = step, here
+    z = objective.project(start)
+    g, evaluations = _gradient(objective, z), 1
+    norm, iteration, trial = float(np.linalg.norm(g)), 0, MACOPT_FIRST_STEP
+    true_gradient = True
+    p = -g
+    while np.isfinite(norm) and iteration < max_iterations:
+        if norm <= tolerance or p @ g >= 0.0:
+            if true_gradient:
+                if norm <= tolerance:
+                    break
             else:
-                high, high_slope = step, here
+                # interpolated gradients steer, but only a true one may say that the search has ended
+                g, true_gradient = _gradient(objective, z), True
+                evaluations += 1
+            norm, trial, p = float(np.linalg.norm(g)), MACOPT_FIRST_STEP, -g
+            if norm <= tolerance:
+                break
+        iteration += 1
+        moved, g_new, made = _zero_slope(objective, z, p, trial / norm)
+        evaluations += made
+        if g_new is None:
             break
-    if not (low_slope < 0.0 <= high_slope) or not np.isfinite(high_slope):
-        chosen = low
-    else:
-        chosen = low + (high - low) * (-low_slope) / (high_slope - low_slope)
-    return objective.project(z + chosen * p), chosen, made
+        z = objective.project(z + moved * p)
+        g_new -= (g_new @ z) * z
+        trial = moved * MACOPT_STRETCH * norm
+        beta = float((g_new - g) @ g_new) / (norm * norm)
+        g, norm, true_gradient = g_new, float(np.linalg.norm(g_new)), False
+        p = -g if beta > MACOPT_LARGEST_BETA else beta * p - g
+        p -= (p @ z) * z
+    value = objective.value(z)
+    return SphereMinimum(z, value, norm, iteration, evaluations, bool(true_gradient and norm <= tolerance))
+
+
+def _gradient(objective: Objective, z: np.ndarray) -> np.ndarray:
+    """Gradient at a point on the sphere, nan where the objective is not defined."""
+    return objective.gradient(z) if np.isfinite(objective.value(z)) else np.full_like(z, np.nan)
+
+
+def _zero_slope(objective, z, p, x):
+    """Bracket the zero of the slope along p, from the trial step x.
+
+    Returns the step, the gradient there (None: nowhere defined), and the evaluations made.
+    """
+    x = min(x, LONGEST_ROTATION / float(np.linalg.norm(p)))
+
+    def probe(step: float) -> tuple[float, np.ndarray]:
+        point = objective.project(z + step * p)
+        gradient = _gradient(objective, point)
+        slope = float(gradient @ p)
+        return (slope, gradient) if np.isfinite(slope) else (np.inf, gradient)
+
+    s, g_x = probe(x)
+    factor = MACOPT_FORWARD if s < 0.0 else MACOPT_BACK
+    for made in range(2, MACOPT_TRIES):
+        y = x * factor
+        t, g_y = probe(y)
+        if (t < 0.0) != (s < 0.0):
+            if np.isinf(s) or np.isinf(t):
+                # one end lies where the energy is not defined: keep the other
+                return (x, g_x, made) if np.isfinite(s) else (y, g_y, made)
+            weight = abs(s) / (abs(s) + abs(t))
+            return weight * y + (1.0 - weight) * x, weight * g_y + (1.0 - weight) * g_x, made
+        x, s, g_x = y, t, g_y
+    return (x, g_x, made) if np.isfinite(s) else (0.0, None, made)
