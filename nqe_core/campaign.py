@@ -145,6 +145,8 @@ def run(job: Job, output: Path, options: Options | None = None) -> int:
                     traceback.print_exc()
                 crew.abort(MISUSED if isinstance(error, InputError) else FAILED)
             raise
+        finally:
+            member.folder.leave()
 
 
 class _Member:
@@ -183,8 +185,7 @@ class _Member:
     def listen(self) -> object:
         """Wait for rank 0, but not for ever."""
         while (message := self.crew.heard(0)) is None:
-            if self.claims.folder.is_dir():
-                self.claims.live()
+            self.claims.live()
             if self.watch.silent(0):
                 self.give_up(0)
             time.sleep(LOOK_EVERY)

@@ -6,6 +6,7 @@ import os
 import signal
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from nqe_core.errors import InputError
@@ -111,18 +112,22 @@ class Claims:
             os.close(os.open(self.folder / f"block.{block}", os.O_CREAT | os.O_EXCL | os.O_WRONLY))
         except FileExistsError:
             return False
+        except FileNotFoundError:
+            raise Interrupted("rank 0 has left") from None
         return True
 
     def live(self) -> None:
         """Show the other ranks that this one lives."""
         if self.shared and time.monotonic() - self._touched > SIGN_OF_LIFE:
             self._touched = time.monotonic()
-            (self.folder / f"alive.{self.rank}").touch()
+            with suppress(FileNotFoundError):  # before the start, and after rank 0 has left
+                (self.folder / f"alive.{self.rank}").touch()
 
     def stop_all(self) -> None:
         """Ask all ranks to stop; a launcher may have told one of them only."""
-        if self.shared and self.folder.is_dir():
-            (self.folder / "stop").touch()
+        if self.shared:
+            with suppress(FileNotFoundError):
+                (self.folder / "stop").touch()
 
     def stopped(self) -> bool:
         """Whether another rank asked to stop; looks once a second."""

@@ -155,15 +155,15 @@ def random_stream(root_seed: int, ensemble: str, stage: str, *address: int) -> n
     return np.random.Generator(np.random.PCG64(np.random.SeedSequence(entropy=root_seed, spawn_key=key)))
 
 
-def read_sheet(path: str | Path, models: Mapping[str, Model] = MODELS) -> tuple[Ensemble, ...]:
+def read_sheet(path: str | Path, models: Mapping[str, Model] | None = MODELS) -> tuple[Ensemble, ...]:
     """Read and check a campaign's sheet.
 
     Parameters
     ----------
     path : str or Path
         Tab-separated, one header line; empty lines and lines that start with # are ignored.
-    models : mapping of str to Model
-        The models that rows may name.
+    models : mapping of str to Model, optional
+        The models that rows may name; None leaves models unchecked.
 
     Returns
     -------
@@ -193,7 +193,8 @@ def read_sheet(path: str | Path, models: Mapping[str, Model] = MODELS) -> tuple[
             raise InputError(f"{where}: {len(values)} columns (separated by tabs), but the header has {len(columns)}")
         try:
             row = _parse(dict(zip(columns, (value.strip() for value in values), strict=True)))
-            check_model(row, models)
+            if models is not None:
+                check_model(row, models)
         except InputError as error:
             raise InputError(f"{where}: {error}") from None
         if row.ensemble in ensembles:

@@ -150,15 +150,21 @@ class PartFolder:
                 reader.close()
 
     def remove(self, known: Iterable[Path]) -> None:
-        """Remove the files of this job, and the folder unless someone else still writes into it."""
+        """Remove the files of this job, now that its output is complete."""
         for path in known:
             path.unlink(missing_ok=True)
-        for pattern in ("unit.*.npz", ".*.tmp", "lock"):
+        for pattern in ("unit.*.npz", ".*.tmp"):
             for path in self.path.glob(pattern):
                 path.unlink(missing_ok=True)
+
+    def leave(self) -> None:
+        """Let others in; removes the folder when nothing is kept in it."""
+        if self._lock is None:
+            return  # somebody else's
         for path in self.path.glob("run.*"):
             shutil.rmtree(path, ignore_errors=True)
-        with suppress(OSError):
+        (self.path / "lock").unlink(missing_ok=True)
+        with suppress(OSError):  # parts are kept, or another process still writes
             self.path.rmdir()
-        if self._lock is not None:
-            self._lock.close()
+        self._lock.close()
+        self._lock = None

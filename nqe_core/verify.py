@@ -1,0 +1,211 @@
+"""Check a campaign's files: each whole, all samples there, every file made from the files that lie beside it now."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from nqe_core.ensembles import Ensemble, read_sheet
+from nqe_core.errors import InputError
+from nqe_core.file_schema import HDF5_STAGES, STAGES
+from nqe_core.storage import ChunkReader, StorageError
+from nqe_core.tables import read_table, table_attributes, verify_table
+from nqe_core.version import git_commit, version
+
+REQUIRED = tuple(stage for stage in STAGES if stage != "second_quartic")  # that one is for Fig. 1 only
+
+
+@dataclass
+class Report:
+    """What was found.
+
+    Parameters
+    ----------
+    problems : list of str
+        One line each: a damaged, missing, doubled or outdated file.
+    notes : list of str
+        Worth knowing, but nothing is wrong.
+    files, samples : int
+        How many were looked at; samples count once per ensemble.
+    """
+
+    problems: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    files: int = 0
+    samples: int = 0
+
+
+@dataclass(frozen=True)
+class _Checked:
+    """What the other checks need to know about one good file."""
+
+    path: Path
+    samples: tuple[int, ...]
+    failures: tuple[str, ...]
+    attributes: dict
+
+
+def verify_campaign(results: Path, sheet: Path | None = None) -> Report:
+    """Check everything under results/{campaign}.
+
+    Parameters
+    ----------
+    results : Path
+        Folder with one folder per ensemble.
+    sheet : Path, optional
+        The campaign's sheet; all its samples must be there, with its parameters.
+
+    Returns
+    -------
+    Report
+
+    Raises
+    ------
+    InputError
+        No such folder, or a wrong sheet.
+    """
+    if not results.is_dir():
+        raise InputError(f"{results}: no such folder")
+    rows = {row.ensemble: row for row in read_sheet(sheet, models=None)} if sheet else {}
+    found = {
+        path.name for path in results.iterdir() if path.is_dir() and any((path / stage).is_dir() for stage in STAGES)
+    }
+    report = Report()
+    builds: Counter[tuple[str, str]] = Counter()
+    if not found and not rows:
+        report.problems.append(f"{results}: holds no ensemble")
+    for ensemble in sorted(found | set(rows)):
+        _Ensemble(results / ensemble, rows.get(ensemble), bool(sheet), report, builds).check()
+    _leftovers(results, report)
+    for (made_by, commit), count in sorted(builds.items()):
+        report.notes.append(
+            f"{count} files were written by version {made_by}, commit {commit[:12]}, not the present one"
+        )
+    return report
+
+
+class _Ensemble:
+    """The checks of one ensemble's folder."""
+
+    def __init__(self, folder: Path, row: Ensemble | None, sheet: bool, report: Report, builds: Counter) -> None:
+        self.folder, self.row, self.report, self.builds = folder, row, report, builds
+        if sheet and row is None:
+            report.notes.append(f"{folder}: not in the sheet")
+
+    def check(self) -> None:
+        files = {stage: self._stage(stage) for stage in STAGES}
+        for stage, checked in files.items():
+            self._samples(stage, checked)
+            for file in checked:
+                self._inputs(file, files)
+        everything = [file for checked in files.values() for file in checked]
+        self.report.samples += len({sample for file in everything for sample in file.samples})
+        last = next((files[stage] for stage in reversed(REQUIRED) if files[stage]), [])
+        failed = [reason for file in last for reason in file.failures if reason]
+        if failed:
+            total = sum(len(file.samples) for file in last)
+            self.report.notes.append(f"{self.folder.name}: {len(failed)} of {total} samples failed")
+        self._gathered(files["observables"])
+
+    def _stage(self, stage: str) -> list[_Checked]:
+        """Read every file of a stage to the last byte."""
+        checked = []
+        suffix = ".parquet" if stage == "observables" else ".h5"
+        for path in sorted((self.folder / stage).glob(f"*{suffix}")):
+            if path.name.startswith("."):
+                continue
+            self.report.files += 1
+            if path.stem.endswith(".failed"):
+                self.report.problems.append(f"{path}: too many samples failed in this job")
+                continue
+            try:
+                file = _check_table(path) if stage == "observables" else _check_file(path, stage)
+            except StorageError as error:
+                self.report.problems.append(str(error))
+                continue
+            checked.append(file)
+            self._attributes(file)
+        return checked
+
+    def _attributes(self, file: _Checked) -> None:
+        attributes = file.attributes
+        if attributes.get("ensemble") != self.folder.name:
+            self.report.problems.append(f"{file.path}: holds ensemble {attributes.get('ensemble')!r}")
+        expected = {}
+        if self.row:
+            expected = {"model": self.row.model, "n_particles": self.row.n_particles,
+                        "temperature": self.row.parent_temperature}  # fmt: skip
+        for key, value in expected.items():
+            if attributes.get(key) != value:
+                self.report.problems.append(f"{file.path}: {key} is {attributes.get(key)}, the sheet says {value}")
+        build = (str(attributes.get("version")), str(attributes.get("git_commit")))
+        if build != (version(), git_commit()):
+            self.builds[build] += 1
+
+    def _samples(self, stage: str, checked: Iterable[_Checked]) -> None:
+        """No sample twice, none missing."""
+        owner: dict[int, Path] = {}
+        for file in checked:
+            for sample in file.samples:
+                if sample in owner:
+                    self.report.problems.append(f"{file.path}: sample {sample} is also in {owner[sample]}")
+                    break
+                owner[sample] = file.path
+        if self.row and stage in REQUIRED:
+            expected, source = set(range(self.row.n_samples)), "the sheet asks for"
+        else:
+            expected, source = set(range(max(owner, default=-1) + 1)), "there must be"
+            if stage == "second_quartic":
+                return  # made for some chunks only
+        if missing := sorted(expected - set(owner)):
+            self.report.problems.append(
+                f"{self.folder / stage}: {len(missing)} of the {len(expected)} samples {source} are missing, "
+                f"the first is {missing[0]}"
+            )
+
+    def _inputs(self, file: _Checked, files: dict[str, list[_Checked]]) -> None:
+        """The inputs that a file was made from are those that lie beside it now."""
+        inputs = file.attributes.get("inputs", {})
+        for stage, checksum in inputs.items():
+            upstream = {other.path.stem: other for other in files.get(stage, [])}.get(file.path.stem)
+            if upstream is None:
+                self.report.notes.append(f"{file.path}: its {stage} file is not there (or damaged)")
+            elif upstream.attributes["content_sha256"] != checksum:
+                self.report.problems.append(f"{file.path}: was made from another {upstream.path} than the present one")
+
+    def _gathered(self, chunks: list[_Checked]) -> None:
+        path = self.folder / "observables.parquet"
+        if not path.exists():
+            return
+        self.report.files += 1
+        try:
+            table = read_table(path)
+        except StorageError as error:
+            self.report.problems.append(str(error))
+            return
+        if sorted(table["sample"].to_pylist()) != sorted(sample for file in chunks for sample in file.samples):
+            self.report.problems.append(f"{path}: its samples are not those of the chunks in {self.folder}/observables")
+
+
+def _check_file(path: Path, stage: str) -> _Checked:
+    with ChunkReader(path, stage) as reader:
+        reader.verify()
+        return _Checked(path, tuple(reader.samples.tolist()), tuple(reader.column("failure")), reader.attributes)
+
+
+def _check_table(path: Path) -> _Checked:
+    table = verify_table(path)
+    return _Checked(
+        path, tuple(table["sample"].to_pylist()), tuple(table["failure"].to_pylist()), table_attributes(table)
+    )
+
+
+def _leftovers(results: Path, report: Report) -> None:
+    """What interrupted or killed jobs left."""
+    for path in sorted(results.rglob("*.parts")):
+        report.problems.append(f"{path}: parts of an unfinished job; the same command continues it")
+    for stage in HDF5_STAGES:
+        for path in sorted(results.glob(f"*/{stage}/.*.tmp")):
+            report.notes.append(f"{path}: left by a killed job, can be deleted")
