@@ -2,7 +2,7 @@
 
 Every estimate comes as an `Estimate`: a value, its standard error, a 95 % interval and the number of samples behind it.
 Too few samples give an estimate of NaN that still carries its count, never an exception: whether a number is good
-enough is the reader's decision, and `verdict` states the rule by which the scorecard decides.
+enough is decided where it is used.
 Random numbers only resample the data, from a fixed seed, so that the same tables give the same figures.
 """
 
@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.optimize import brentq
+from scipy.stats import chi2
 
 CONFIDENCE = 0.95
 QUANTILE = 1.959963984540054  # of the normal distribution, for CONFIDENCE
@@ -321,37 +322,21 @@ def _weibull_shape(values: np.ndarray, cut: float) -> float:
     return float(brentq(score, 1e-3, 1e3, xtol=1e-9))
 
 
-def logarithmic_density(values: np.ndarray, bins: int = 15) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Probability density in bins of equal width in the log: centres, density, Poisson error, empty bins left out."""
+def logarithmic_density(values: np.ndarray, bins: int = 15) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Probability density in bins of equal width in the log, empty bins left out.
+
+    Returns
+    -------
+    centres, density, low, high : ndarray, shape=(filled bins,)
+        `low` and `high` bound the density by the 68 % interval of a Poisson count (never zero, unlike -sqrt(count)).
+    """
     (values,) = _finite_rows(values)
     values = values[values > 0]
     if len(values) < 2 or np.ptp(values) == 0:
-        return np.empty(0), np.empty(0), np.empty(0)
+        return np.empty(0), np.empty(0), np.empty(0), np.empty(0)
     edges = np.geomspace(values.min(), values.max() * (1 + 1e-9), bins + 1)
     counts, _ = np.histogram(values, edges)
     filled = counts > 0
-    width = np.diff(edges)[filled] * len(values)
-    return np.sqrt(edges[:-1] * edges[1:])[filled], counts[filled] / width, np.sqrt(counts[filled]) / width
-
-
-def verdict(ours: Estimate, accepted: tuple[float, float], least_samples: int = 0) -> str:
-    """Does our number agree with the paper's? "agrees", "differs" or "too few samples", by one stated rule.
-
-    The paper's number stands for an accepted range (its own uncertainty or what would be called the same law). With
-    our 95 % interval: no overlap with the accepted range, "differs"; overlap and an interval no wider than the
-    accepted range, "agrees"; otherwise, or below `least_samples`, "too few samples".
-    """
-    low, high = accepted
-    if not ours.known or ours.count < least_samples:
-        return "too few samples"
-    if ours.high < low or ours.low > high:
-        return "differs"
-    return "agrees" if ours.high - ours.low <= (high - low) * (1 + 1e-9) else "too few samples"
-
-
-def samples_needed(ours: Estimate, accepted: tuple[float, float]) -> float:
-    """Samples for which our interval shrinks (as 1/sqrt(n)) to the accepted range's width; NaN when not known."""
-    width = accepted[1] - accepted[0]
-    if not ours.known or width <= 0 or ours.count == 0:
-        return math.nan
-    return math.ceil(max(ours.count * ((ours.high - ours.low) / width) ** 2, LEAST_SAMPLES))
+    counts, width = counts[filled], np.diff(edges)[filled] * len(values)
+    low, high = chi2.ppf(0.16, 2 * counts) / 2, chi2.ppf(0.84, 2 * counts + 2) / 2
+    return np.sqrt(edges[:-1] * edges[1:])[filled], counts / width, low / width, high / width

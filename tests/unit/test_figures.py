@@ -15,21 +15,33 @@ from nqe_core import storage
 from nqe_core.errors import InputError
 from nqe_core.file_schema import stage_fields
 from nqe_core.models import MODELS
+from nqe_core.statistics import Estimate
 
-pytest.importorskip("matplotlib")
-SCRIPTS = Path(__file__).resolve().parents[2] / "workflow" / "scripts"
-sys.path[:0] = [str(SCRIPTS), str(SCRIPTS / "figures"), str(SCRIPTS / "tables")]
+# the scripts import each other as Snakemake runs them: from their own folders
+sys.path.append(str(Path(__file__).resolve().parents[2] / "workflow" / "scripts"))
+sys.path.append(sys.path[-1] + "/figures")
+sys.path.append(sys.path[-2] + "/tables")
 
-import campaign_data  # noqa: E402
-import entry  # noqa: E402
-import fig1, fig2, fig3, fig4, fig5, fig6, fig7, fig8, fig9, predictions  # noqa: E402, E401
-import laws  # noqa: E402
-import scorecard  # noqa: E402
-import selection  # noqa: E402
-import style  # noqa: E402
-import table1  # noqa: E402
-import table2  # noqa: E402
-import vectorfield  # noqa: E402
+import campaign_data
+import entry
+import fig1
+import fig2
+import fig3
+import fig4
+import fig5
+import fig6
+import fig7
+import fig8
+import fig9
+import laws
+import predictions
+import scorecard
+import selection
+import style
+import table1
+import table2
+import vectorfield
+from claims import Claim
 
 TABLE_FIGURES = {
     "fig2": (fig2, "poly3d"), "fig4": (fig4, "ipl2d ipl3d"), "fig5": (fig5, "ipl2d ipl3d"), "fig7": (fig7, "ipl3d"),
@@ -81,8 +93,8 @@ ENSEMBLES = [
     ("ipl3d_n2048", "ipl3d", 2048, 2.0), ("ipl4d_n1296", "ipl4d", 1296, 2.0), ("poly3d_n500_t130", "poly3d", 500, 1.3),
     ("poly3d_n500_t050", "poly3d", 500, 0.5), ("poly3d_n500_t035", "poly3d", 500, 0.35),
 ]  # fmt: skip
-HEADER = ("ensemble model n_particles parent_temperature n_samples samples_per_walker samples_per_chunk n_modes "
-          "preparation cooling_rate swap_fraction burn_in spacing").split()  # fmt: skip
+HEADER = """ensemble model n_particles parent_temperature n_samples samples_per_walker samples_per_chunk n_modes
+            preparation cooling_rate swap_fraction burn_in spacing""".split()  # noqa: SIM905
 
 
 class Campaign:
@@ -266,7 +278,7 @@ def test_tables(campaign, tmp_path):
 def test_scorecard_judges_every_claim(campaign, tmp_path):
     files = {kind: str(tmp_path / f"scorecard.{kind}") for kind in ("csv", "md", "json")}
     scorecard.draw(campaign.observables("ipl2d ipl3d ipl4d poly3d"), campaign.models, **files)
-    rows = list(csv.DictReader(open(files["csv"])))
+    rows = list(csv.DictReader(Path(files["csv"]).read_text().splitlines()))
     assert {row["verdict"] for row in rows} <= {"agrees", "differs", "too few samples"}
     sources = " ".join(row["source"] for row in rows)
     for wanted in ("Table II", "Fig. 2", "Fig. 3", "Fig. 4", "Eq. 15", "Eq. 16", "Eq. 20", "Eq. 25", "Fig. 7", "Fig. 8",
@@ -295,7 +307,9 @@ def test_samples_come_in_the_papers_units(campaign):
     # without dimension, so equal in any unit
     ratio = raw["cubic_cubic_coefficient"] ** 2 / (3 * raw["cubic_stiffness"] * raw["cubic_quartic_coefficient"])
     assert samples["cubic_asymmetry"][fine].to_numpy() == pytest.approx(ratio[fine])
-    threshold = raw["cubic_stiffness"] ** 2 / (raw["cubic_cubic_coefficient"] * raw["cubic_shear_strain_coupling"]).abs()
+    threshold = (
+        raw["cubic_stiffness"] ** 2 / (raw["cubic_cubic_coefficient"] * raw["cubic_shear_strain_coupling"]).abs()
+    )
     assert samples["strain_threshold"][fine].to_numpy() == pytest.approx(threshold[fine])
 
 
@@ -342,3 +356,22 @@ def test_arrows_keep_their_scale():
 def test_power_of_ten_prints_as_the_paper_does():
     assert style.power_of_ten(3.6e-6) == r"$3.6\times10^{-6}$"
     assert style.power_of_ten(0.021) == "0.021"
+
+
+def claim(low, high, count, accepted=(3.7, 4.3), least_samples=10):
+    ours = Estimate((low + high) / 2, (high - low) / 4, low, high, count)
+    return Claim("Eq. 30", "D(omega3)", "3D", "4", accepted, ours, least_samples)
+
+
+@pytest.mark.parametrize(("low", "high", "count", "expected"), [
+    (3.9, 4.1, 500, "agrees"), (3.0, 3.4, 500, "differs"), (3.0, 5.0, 500, "too few samples"),
+    (3.9, 4.1, 5, "too few samples"), (3.4, 3.8, 500, "agrees"), (np.nan, np.nan, 500, "too few samples"),
+])  # fmt: skip
+def test_verdict_follows_the_stated_rule(low, high, count, expected):
+    assert claim(low, high, count).verdict == expected
+
+
+def test_samples_needed_scale_with_the_square_of_the_width():
+    assert claim(3, 5, 100, (3.75, 4.25)).samples_needed == 1600
+    assert claim(3.9, 4.1, 5, least_samples=300).samples_needed == 300
+    assert np.isnan(claim(3.9, 4.1, 500).samples_needed)  # it is decided already

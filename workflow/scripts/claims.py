@@ -21,7 +21,16 @@ from nqe_core.statistics import Estimate
 MODULUS_TOLERANCE = 0.02  # relative; Table II prints three digits without errors
 EXPONENT_TOLERANCE = 0.1  # relative, of exponents read from log-log plots
 PAPER_SHARES = {1.30: 66, 0.50: 46, 0.35: 5}  # cubic modes above the bound, of 1000 samples of N = 8000 (Fig. 8)
+TOO_FEW = "too few samples"
 WEAK = 0.5  # "weakly L-dependent" (3D): an exponent of L below this share of the phonons' one (2D)
+
+RULE = (
+    "Rule: with our 95 % interval and the accepted range, no overlap is \"differs\"; overlap and an interval no wider than "
+    "the range is \"agrees\"; otherwise \"too few samples\", with the number of samples for which the interval would be as "
+    "narrow as the range. The accepted range is the paper's own statistical uncertainty where its ensemble gives one "
+    "(Fig. 8), otherwise a stated tolerance. Errors are bootstrap errors over samples (standard errors for means, Wilson "
+    "intervals for shares)."
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -52,6 +61,27 @@ class Claim:
     accepted: tuple[float, float]
     ours: Estimate
     least_samples: int = 0
+
+    @property
+    def verdict(self) -> str:
+        """Whether our number is the paper's: by the interval rule that `RULE` states."""
+        ours, (low, high) = self.ours, self.accepted
+        if not ours.known or ours.count < self.least_samples:
+            return TOO_FEW
+        if ours.high < low or ours.low > high:
+            return "differs"
+        # the last digits of an interval's ends are rounding
+        return "agrees" if ours.high - ours.low <= (high - low) * (1 + 1e-9) else TOO_FEW
+
+    @property
+    def samples_needed(self) -> float:
+        """Where there are too few: samples for which the interval (~ 1/sqrt(n)) shrinks to the accepted width, or NaN."""
+        ours, width = self.ours, self.accepted[1] - self.accepted[0]
+        if self.verdict != TOO_FEW:
+            return math.nan
+        if not ours.known:
+            return float(self.least_samples) or math.nan
+        return float(max(math.ceil(ours.count * ((ours.high - ours.low) / width) ** 2), self.least_samples))
 
 
 def around(value: float, relative: float = EXPONENT_TOLERANCE) -> tuple[float, float]:
@@ -184,7 +214,9 @@ def cubic(samples: pd.DataFrame) -> Iterator[Claim]:
     # extremes of a sample grow with its size: not comparable with far fewer samples than the paper's
     yield Claim("Fig. 7(b)", "decades spanned by |tau3/tau4|", name, "almost 5", (3.5, 5.5),
                 statistics.bootstrap(decades, tau), 10_000)  # fmt: skip
-    yield Claim("Fig. 7(c)", "decades spanned by chi3/chi4", name, "< 1", (0.0, 1.0), statistics.bootstrap(decades, chi))
+    yield Claim(
+        "Fig. 7(c)", "decades spanned by chi3/chi4", name, "< 1", (0.0, 1.0), statistics.bootstrap(decades, chi)
+    )
 
 
 def bound(samples: pd.DataFrame) -> Iterator[Claim]:

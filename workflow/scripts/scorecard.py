@@ -1,7 +1,5 @@
 """The paper's numbers and laws beside ours, each with a verdict that is computed, never typed in."""
 
-from __future__ import annotations
-
 import json as json_format
 import math
 import sys
@@ -10,22 +8,13 @@ from pathlib import Path
 import pandas as pd
 
 # Snakemake puts a script's own folder on the path; what reads the tables lives beside the figures
-sys.path[:0] = [str(Path(__file__).resolve().parent / folder) for folder in ("figures", "tables")]
+sys.path.append(str(Path(__file__).resolve().parent / "figures"))
+sys.path.append(str(Path(__file__).resolve().parent / "tables"))
 
-import tabulate  # noqa: E402
-from campaign_data import read_models, read_samples  # noqa: E402
-from claims import Claim, all_claims  # noqa: E402
-from entry import run  # noqa: E402
-
-from nqe_core import statistics  # noqa: E402
-
-RULE = (
-    "Rule: with our 95 % interval and the accepted range, no overlap is \"differs\"; overlap and an interval no wider than "
-    "the range is \"agrees\"; otherwise \"too few samples\", with the number of samples for which the interval would be as "
-    "narrow as the range. The accepted range is the paper's own statistical uncertainty where its ensemble gives one "
-    "(Fig. 8), otherwise a stated tolerance. Errors are bootstrap errors over samples (standard errors for means, Wilson "
-    "intervals for shares)."
-)  # fmt: skip
+import tabulate
+from campaign_data import read_models, read_samples
+from claims import RULE, Claim, all_claims
+from entry import run
 
 
 def draw(observables, models, csv, md, json=None):
@@ -45,15 +34,11 @@ def draw(observables, models, csv, md, json=None):
 
 def _row(claim: Claim) -> dict:
     ours = claim.ours
-    verdict = statistics.verdict(ours, claim.accepted, claim.least_samples)
-    needed = math.nan
-    if verdict == "too few samples":
-        needed = statistics.samples_needed(ours, claim.accepted)
-        needed = max(needed, claim.least_samples) if math.isfinite(needed) else claim.least_samples or math.nan
     return {
         "source": claim.source, "claim": claim.claim, "ensembles": claim.ensembles, "paper": claim.paper,
         "accepted_low": claim.accepted[0], "accepted_high": claim.accepted[1], "ours": ours.value, "error": ours.error,
-        "low": ours.low, "high": ours.high, "n": ours.count, "verdict": verdict, "samples_needed": needed,
+        "low": ours.low, "high": ours.high, "n": ours.count, "verdict": claim.verdict,
+        "samples_needed": claim.samples_needed,
     }  # fmt: skip
 
 
@@ -68,7 +53,9 @@ def _markdown(table: pd.DataFrame, summary: dict, samples: pd.DataFrame) -> str:
             "claim": table["claim"],
             "measured on": table["ensembles"],
             "paper": table["paper"],
-            "accepted": [f"{a:.4g} to {b:.4g}" for a, b in zip(table["accepted_low"], table["accepted_high"], strict=True)],
+            "accepted": [
+                f"{a:.4g} to {b:.4g}" for a, b in zip(table["accepted_low"], table["accepted_high"], strict=True)
+            ],
             "ours": [_value(value, error) for value, error in zip(table["ours"], table["error"], strict=True)],
             "n": table["n"],
             "verdict": table["verdict"],

@@ -23,11 +23,13 @@ MODE_FAILURES = ("quartic_converged", "cubic_converged")
 COMBINATIONS = {
     "energy_difference": lambda t: 1 - t["harmonic_stiffness"] / t["quartic_stiffness"],  # Eq. 15
     "cubic_energy_difference": lambda t: t["cubic_stiffness"] / t["quartic_stiffness"] - 1,  # Fig. 7(a)
-    "cubic_asymmetry": lambda t: (t["cubic_cubic_coefficient"] ** 2)
-    / (3 * t["cubic_stiffness"] * t["cubic_quartic_coefficient"]),  # Eq. 32: above 1 exceeds the bound
+    "cubic_asymmetry": lambda t: (
+        (t["cubic_cubic_coefficient"] ** 2) / (3 * t["cubic_stiffness"] * t["cubic_quartic_coefficient"])
+    ),  # Eq. 32: above 1 exceeds the bound
     "barrier": lambda t: t["cubic_stiffness"] ** 3 / t["cubic_cubic_coefficient"] ** 2,  # Eq. 35
-    "strain_threshold": lambda t: t["cubic_stiffness"] ** 2
-    / np.abs(t["cubic_cubic_coefficient"] * t["cubic_shear_strain_coupling"]),  # Eq. 37
+    "strain_threshold": lambda t: (
+        t["cubic_stiffness"] ** 2 / np.abs(t["cubic_cubic_coefficient"] * t["cubic_shear_strain_coupling"])
+    ),  # Eq. 37
     "participants_harmonic": lambda t: t["n_particles"] * t["harmonic_participation_ratio"],  # N e, Eq. 14
     "participants_quartic": lambda t: t["n_particles"] * t["quartic_participation_ratio"],
 }

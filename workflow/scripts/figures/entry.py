@@ -12,7 +12,6 @@ from pathlib import Path
 from nqe_core import statistics
 from nqe_core.errors import InputError
 
-
 DEFAULT_RESAMPLES = 200  # the error of an error bar is then 5 %
 
 

@@ -1,7 +1,5 @@
 """Fig. 1: harmonic modes hybridise with another soft spot (a) or with a phonon (c); quartic modes do not (b, d)."""
 
-from __future__ import annotations
-
 import selection
 import style
 import vectorfield
@@ -23,14 +21,15 @@ def draw(observables, models, inherent_state, harmonic, quartic, second_quartic,
     pair_row, pair, pair_searched = _pair(samples, paths)
     phonon_row, phonon, phonon_searched = _phonon(samples, paths)
 
-    made, axes = style.figure(style.DOUBLE * 0.78, style.DOUBLE * 0.78, 2, 2)
-    titles = (r"harmonic mode $\hat\psi$", r"quartic modes $\hat\pi_4$")
+    made, axes = style.field_panels(2.7, 2, 2)
+    titles = (r"harmonic mode $\hat\psi$", r"quartic modes $\hat\pi_4$", r"harmonic mode $\hat\psi$",
+              r"quartic mode $\hat\pi_4$")  # fmt: skip
     shown = _draw_pair(axes[0], pair)
     _draw_phonon(axes[1], phonon)
     for panel, letter in zip(axes.flat, "abcd", strict=True):
         style.panel_letter(panel, letter)
-    for column, title in enumerate(titles):
-        axes[0][column].set_title(title, fontsize=9)
+    for panel, title in zip(axes.flat, titles, strict=True):
+        panel.set_title(title, fontsize=8.5)
     style.save(made, pdf, png)
     style.write_caption(
         caption or png,

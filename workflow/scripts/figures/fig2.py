@@ -1,7 +1,5 @@
 """Fig. 2: the quartic expansion coefficient chi_4 depends on the localisation N e_4 alone."""
 
-from __future__ import annotations
-
 import style
 from campaign_data import choose, counts, read_samples
 from entry import run

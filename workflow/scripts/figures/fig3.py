@@ -1,7 +1,5 @@
 """Fig. 3: for the softest sample of all, the harmonic and the quartic mode are nearly the same field."""
 
-from __future__ import annotations
-
 import selection
 import style
 import vectorfield
@@ -27,8 +25,7 @@ def draw(observables, models, inherent_state, harmonic, quartic, pdf, png, capti
     if not rows:
         raise InputError("figure 3 needs finished samples with harmonic and quartic modes in 3D or 2D; none were given")
 
-    width = style.DOUBLE * 0.72
-    made, axes = style.figure(width, width / 2 * len(rows) + 0.45, len(rows), 2)
+    made, axes = style.field_panels(2.6, len(rows), 2, below=0.28)
     sentences = []
     for panels, letters, (row, spot, usable) in zip(axes, ("ab", "cd"), rows, strict=False):
         _draw_row(panels, letters, row, spot)
@@ -55,7 +52,7 @@ def _draw_row(panels, letters: str, row, spot) -> None:
         style.panel_letter(panel, letter)
         panel.set_title(f"${symbol}$   ${frequency}\\,\\omega_0$", fontsize=8.5)
     panels[0].text(
-        1.02, -0.02, differences(row), transform=panels[0].transAxes, ha="center", va="top", fontsize=8, clip_on=False
+        1.01, -0.01, differences(row), transform=panels[0].transAxes, ha="center", va="top", fontsize=8, clip_on=False
     )
 
 

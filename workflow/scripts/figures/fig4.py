@@ -1,7 +1,5 @@
 """Fig. 4: every harmonic mode has a quartic mode of similar frequency and participation."""
 
-from __future__ import annotations
-
 import style
 from campaign_data import choose, counts, read_samples
 from entry import run

@@ -1,7 +1,5 @@
 """Fig. 5: harmonic modes converge to quartic modes, in energy (Eq. 15) and structure (Eq. 16), as omega -> 0."""
 
-from __future__ import annotations
-
 import laws
 import numpy as np
 import style
@@ -67,12 +65,13 @@ def _draw_medians(panel, part, column) -> None:
     style.logarithmic(panel)
     low = laws.low_frequency(part)
     if len(low):
-        ratio = float((low[column] / low["quartic_frequency"] ** exponent).median())
-        left, right = float(x.min()), float(min(x.max(), low["quartic_frequency"].max()))
-        right = max(right, 1.5 * left)
-        anchor = (right, 0.35 * ratio * right**exponent)
-        style.guide(panel, (left, right), anchor, exponent, rf"$\omega^{exponent}$", shift=(4, -7))
-    style.fit_axes(panel, [x], [y], top=1.0)
+        ratio = float((low[column] / low["quartic_frequency"] ** exponent).quantile(0.1))
+        right = float(low["quartic_frequency"].max())
+        left = max(float(x.min()), right / 2.5)
+        style.guide(panel, (left, right), (right, 0.3 * ratio * right**exponent), exponent, rf"$\omega^{exponent}$",
+                    shift=(5, -9))  # fmt: skip
+        y = np.append(y, 0.15 * ratio * left**exponent)
+    style.fit_axes(panel, [x], [y], top=1.2)
 
 
 def _draw_prefactors(panel, part, column):

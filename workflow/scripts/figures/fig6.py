@@ -1,7 +1,5 @@
 """Fig. 6: what hybridises with a soft spot, seen in Delta = pi4 - psi: other soft spots in 3D, phonons in 2D."""
 
-from __future__ import annotations
-
 import selection
 import style
 import vectorfield
@@ -29,8 +27,7 @@ def draw(observables, models, inherent_state, harmonic, quartic, pdf, png, capti
     if not shown:
         raise InputError("figure 6 needs finished samples with harmonic and quartic modes in 3D or 2D; none were given")
 
-    width = style.DOUBLE * 0.86 / 2
-    made, axes = style.figure(width * len(shown), width + 0.25, 1, len(shown))
+    made, axes = style.field_panels(3.2, 1, len(shown), below=0.25)
     sentences = []
     for panel, letter, (row, spot, usable) in zip(axes[0], "ab", shown, strict=False):
         _draw_panel(panel, spot)
@@ -41,7 +38,7 @@ def draw(observables, models, inherent_state, harmonic, quartic, pdf, png, capti
         Line2D([], [], color=style.BLUE, lw=2, label=r"$\Delta=\hat\pi_4-\hat\psi$ (scaled)"),
         Line2D([], [], color=style.RED, lw=2, label=r"$\hat\pi_4$"),
     ]
-    made.legend(handles=handles, loc="outside lower center", ncols=2)
+    made.legend(handles=handles, loc="lower center", ncols=2)
     style.save(made, pdf, png)
     style.write_caption(
         caption or png, "Figure 6. The difference between quartic and harmonic mode shows what hybridises.",

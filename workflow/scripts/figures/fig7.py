@@ -1,7 +1,5 @@
 """Fig. 7: cubic modes against the quartic modes of the same soft spots."""
 
-from __future__ import annotations
-
 import numpy as np
 import style
 from campaign_data import choose, counts, read_samples

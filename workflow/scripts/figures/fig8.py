@@ -1,7 +1,5 @@
 """Fig. 8: cubic modes of the polydisperse glasses follow tau_3^2 ~ kappa_3 chi_3; few exceed the bound of Eq. 32."""
 
-from __future__ import annotations
-
 import laws
 import numpy as np
 import style
@@ -74,7 +72,7 @@ def _sketches(panel) -> None:
         inset.plot(s, s**2 / 2 - tau * s**3 / 6 + s**4 / 24, color=style.BLACK, lw=0.9)
         inset.plot([0], [0], "o", ms=2.5, color=style.RED)
         inset.axhline(0, color="0.6", lw=0.4, ls=":")
-        inset.set_ylim(-0.35, 1.0)
+        inset.set_ylim(-0.5, 0.9)
         inset.set_axis_off()
         inset.set_title(name, fontsize=6.5, pad=1)
 

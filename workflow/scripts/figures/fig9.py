@@ -1,7 +1,5 @@
 """Fig. 9: supporting data on the coefficients of cubic and quartic modes (Appendix E)."""
 
-from __future__ import annotations
-
 import numpy as np
 import style
 from campaign_data import choose, counts, label, read_samples
@@ -93,8 +91,10 @@ def _bound(panel) -> None:
     """The line tau^2 = 3 kappa chi across the panel, without changing its limits."""
     x, y = panel.get_xlim(), panel.get_ylim()
     panel.plot(x, 3 * np.array(x), color=style.BLACK, lw=0.9, zorder=5)
-    panel.annotate(r"$3\kappa\chi$", (x[1], min(3 * x[1], y[1])), xytext=(-3, -9), textcoords="offset points",
-                   ha="right", va="top", fontsize=7.5)  # fmt: skip
+    # at the left, where the line runs above all points
+    place = x[0] * (x[1] / x[0]) ** 0.22
+    panel.annotate(r"$3\kappa\chi$", (place, 3 * place), xytext=(-3, 5), textcoords="offset points", ha="right",
+                   fontsize=7.5)  # fmt: skip
     panel.set_xlim(x)
     panel.set_ylim(y)
 

@@ -106,7 +106,7 @@ def largest_boxes(samples: pd.DataFrame) -> pd.DataFrame:
 
 
 def exponent_text(estimate: Estimate) -> str:
-    """"4.1 ± 0.2", or a dash when there were too few samples."""
+    """ "4.1 ± 0.2", or a dash when there were too few samples."""
     if not estimate.known:
         return "–"
     digits = min(3, max(1, 1 - math.floor(math.log10(max(estimate.error, 1e-3)))))

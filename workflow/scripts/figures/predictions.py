@@ -1,11 +1,9 @@
 """The densities behind the paper's predictions: D(omega) ~ omega^4, p(V_B) ~ V_B^(1/4), p(x) ~ x^(2/3)."""
 
-from __future__ import annotations
-
 import laws
 import numpy as np
 import style
-from campaign_data import choose, counts, ensembles, read_samples
+from campaign_data import choose, counts, read_samples
 from entry import run
 
 from nqe_core import statistics
@@ -52,17 +50,18 @@ def _short_name(part) -> str:
 
 
 def _draw_density(panel, column, series, looks, predicted) -> None:
-    xs, ys = [], []
+    xs, ys, most = [], [], ()
     for name, part in series:
         values = part[column].to_numpy()
         values = values[np.isfinite(values) & (values > 0)]
+        most = values if len(values) > len(most) else most
         bins = int(np.clip(np.sqrt(len(values)), 4, 18))
         # the largest few are phonons or nearly uncoupled modes: they say nothing about the limit and stretch the axis
         kept = values[values <= np.quantile(values, 0.98)] if len(values) else values
-        centres, density, error = statistics.logarithmic_density(kept, bins)
+        centres, density, low, high = statistics.logarithmic_density(kept, bins)
         colour, marker = looks[name]
-        panel.errorbar(centres, density, error, color=colour, marker=marker, ms=3, ls="", elinewidth=0.7,
-                       label=_short_name(part))  # fmt: skip
+        panel.errorbar(centres, density, [density - low, high - density], color=colour, marker=marker, ms=3, ls="",
+                       elinewidth=0.7, label=_short_name(part))  # fmt: skip
         xs.append(centres)
         ys.append(density)
     x, y = np.concatenate(xs), np.concatenate(ys)
@@ -71,19 +70,17 @@ def _draw_density(panel, column, series, looks, predicted) -> None:
         return
     style.logarithmic(panel)
     style.fit_axes(panel, [x], [y], margin=0.1)
-    _guide(panel, xs, ys, predicted)
+    _guide(panel, most, predicted)
 
 
-def _guide(panel, xs, ys, predicted) -> None:
-    """Guide to the left of the densest series, over the decade of its rising side."""
-    x, y = max(zip(xs, ys, strict=True), key=lambda pair: len(pair[0]))
-    rise = x[: max(2, int(np.argmax(y)) + 1)]
-    if len(rise) < 2:
+def _guide(panel, values, predicted) -> None:
+    """Guide above the rising side of the series with most samples."""
+    centres, density, *_ = statistics.logarithmic_density(values, 8)
+    if len(centres) < 3:
         return
-    anchor = (rise[0], y[0] * 2.5)
-    top = panel.get_ylim()[1] * 0.7
-    end = min(rise[-1], rise[0] * (top / anchor[1]) ** (1 / predicted)) if top > anchor[1] else rise[-1]
-    style.guide(panel, (rise[0], end), anchor, predicted, GUIDES[predicted], shift=(-16, 4))
+    left, right = np.quantile(values, [0.02, 0.35])
+    height = 2.2 * float(np.exp(np.interp(np.log(right), np.log(centres), np.log(density))))
+    style.guide(panel, (left, right), (right, height), predicted, GUIDES[predicted], shift=(-16, 4))
 
 
 def _draw_exponents(panel, fits, series, looks) -> None:
@@ -112,9 +109,9 @@ def _text(fits):
              "barrier": "p(kappa^3/tau^2)", "strain_threshold": "p(x)"}  # fmt: skip
     yield (
         "One lowest mode a sample: densities of its (a) harmonic, (b) quartic and (c) cubic frequency, of (d) the barrier "
-        "kappa^3/tau^2 (Eq. 35) and (e) the strain threshold x of the cubic mode (Eq. 37), with Poisson errors; dashed: "
-        f"predicted exponents. (f) Fitted exponents beta (Weibull's law of the lowest of many, maximum likelihood, the "
-        f"lower {100 * laws.TAIL_SHARE:.0f} % of the samples and below {laws.BELOW_PHONONS} of the first phonon "
+        "kappa^3/tau^2 (Eq. 35) and (e) the strain threshold x of the cubic mode (Eq. 37), with 68 % Poisson intervals; "
+        f"dashed: predicted exponents. (f) Fitted exponents beta (Weibull's law of the lowest of many, maximum likelihood, "
+        f"the lower {100 * laws.TAIL_SHARE:.0f} % of the samples and below {laws.BELOW_PHONONS} of the first phonon "
         "frequency), with 95 % bootstrap intervals."
     )
     for column, (_, predicted) in laws.DENSITIES.items():

@@ -11,7 +11,7 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.colors import LogNorm
-from matplotlib.ticker import LogLocator, NullFormatter
+from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 SINGLE, DOUBLE = 3.4, 7.0  # widths in inches
 RESOLUTION = 300
@@ -51,7 +51,10 @@ RC = {
     "ytick.minor.size": 1.6,
     "lines.linewidth": 1.0,
     "lines.markersize": 3.5,
-    "legend.frameon": False,
+    "legend.frameon": True,
+    "legend.framealpha": 0.75,
+    "legend.edgecolor": "none",
+    "legend.fancybox": False,
     "legend.handletextpad": 0.4,
     "legend.borderaxespad": 0.4,
     "legend.labelspacing": 0.3,
@@ -66,6 +69,20 @@ def figure(width: float, height: float, rows: int = 1, columns: int = 1, **optio
     """A figure of `rows` x `columns` panels in the house style, `width` and `height` in inches."""
     plt.rcParams.update(RC)
     made, axes = plt.subplots(rows, columns, figsize=(width, height), squeeze=False, **options)
+    return made, axes
+
+
+def field_panels(side: float, rows: int, columns: int, below: float = 0.0):
+    """Square panels for vector fields, `side` inches wide, each with room for a title above and a line `below` it."""
+    plt.rcParams.update(RC)
+    head, gap = 0.24, 0.06
+    width, height = columns * (side + gap) + gap, rows * (side + head + below) + gap
+    made = plt.figure(figsize=(width, height), layout="none")
+    axes = np.empty((rows, columns), dtype=object)
+    for row in range(rows):
+        for column in range(columns):
+            left, bottom = gap + column * (side + gap), height - (row + 1) * (side + head + below) + below
+            axes[row, column] = made.add_axes((left / width, bottom / height, side / width, side / height))
     return made, axes
 
 
@@ -87,16 +104,19 @@ def logarithmic(axes, x: bool = True, y: bool = True) -> None:
             axis.set_minor_formatter(NullFormatter())
 
 
-def label_narrow_axis(axis, low: float, high: float) -> None:
-    """Ticks with plain numbers on a log axis that spans less than a decade or two, where powers of ten leave it bare."""
-    candidates = [m * 10.0**e for e in range(-12, 13) for m in (1, 2, 3, 5)]
-    inside = [value for value in candidates if low <= value <= high]
-    if len(inside) > 5:
-        inside = [value for value in inside if f"{value:.0e}"[0] in "125"]
-    if len(inside) > 6:
+def label_narrow_axis(axis, low: float, high: float, most: int = 4) -> None:
+    """Plain numbers as ticks of a log axis that spans too little for powers of ten alone; at most `most` of them."""
+    powers = range(int(np.floor(np.log10(low))), int(np.ceil(np.log10(high))) + 1)
+    if sum(low <= 10.0**power <= high for power in powers) >= 3 or low < 1e-4 or high > 5e4:
         return
-    axis.set_major_locator(matplotlib.ticker.FixedLocator(inside))
-    axis.set_major_formatter(matplotlib.ticker.FuncFormatter(lambda value, _: f"{value:g}"))
+    for leading in ((1, 2, 3, 4, 5, 6, 7, 8, 9), (1, 2, 3, 5), (1, 2, 5), (1, 3), (1,)):
+        ticks = [m * 10.0**power for power in powers for m in leading if low <= m * 10.0**power <= high]
+        if len(ticks) <= most:
+            break
+    if len(ticks) < 2:
+        ticks = [tick for tick in MaxNLocator(most).tick_values(low, high) if low < tick < high]
+    axis.set_major_locator(FixedLocator(ticks))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
 
 
 def limits(values: np.ndarray, margin: float = 0.06) -> tuple[float, float]:
@@ -141,7 +161,9 @@ def scatter(axes, x, y, colour, marker="o", size=4.0, label=None, hollow=False, 
     faces = {"facecolors": "none", "edgecolors": colour, "linewidths": 0.5} if hollow else {
         "color": colour, "linewidths": 0}  # fmt: skip
     size = size if len(x) < 500 else size * 0.6 if not many else size * 0.3
-    return axes.scatter(x, y, s=size * 2, marker=marker, label=label, rasterized=many, zorder=zorder, alpha=alpha, **faces)
+    return axes.scatter(
+        x, y, s=size * 2, marker=marker, label=label, rasterized=many, zorder=zorder, alpha=alpha, **faces
+    )
 
 
 def histogram(made, axes, x, y, log_x: bool = True, log_y: bool = True) -> int:

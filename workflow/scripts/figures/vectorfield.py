@@ -13,7 +13,8 @@ from style import RASTER_ABOVE
 LEAST_ARROWS = 40  # so that a small system's core is still seen when the stated fraction would leave two arrows
 CAMERA_DISTANCE = 3.0  # in box lengths, from the box's centre
 AZIMUTH, ELEVATION = math.radians(-62.0), math.radians(18.0)
-FOG = 0.72  # how far the colour of the farthest arrow has faded to white
+CORNERS = np.array([[x, y, z] for x in (-0.5, 0.5) for y in (-0.5, 0.5) for z in (-0.5, 0.5)])  # of the box
+FOG = 0.6  # how far the colour of the farthest arrow has faded to white
 LONGEST = {2: 0.11, 3: 0.19}  # length of the longest arrow in box lengths
 
 
@@ -171,18 +172,19 @@ def _draw_space(axes, places: np.ndarray, fields: list[Field], scale: float) -> 
         PolyCollection(np.concatenate(shapes)[order], facecolors=np.concatenate(colours)[order], edgecolors="white",
                        linewidths=0.25, zorder=3)
     )  # fmt: skip
-    axes.set_xlim(-0.83, 0.83)
-    axes.set_ylim(-0.80, 0.80)
+    corners, _ = _project(CORNERS)
+    middle, half = (corners.max(axis=0) + corners.min(axis=0)) / 2, 0.51 * np.ptp(corners, axis=0).max()
+    axes.set_xlim(middle[0] - half, middle[0] + half)
+    axes.set_ylim(middle[1] - half, middle[1] + half)
 
 
 def _draw_box(axes) -> None:
-    corners = np.array([[x, y, z] for x in (-0.5, 0.5) for y in (-0.5, 0.5) for z in (-0.5, 0.5)])
-    screen, depth = _project(corners)
+    screen, depth = _project(CORNERS)
     hidden = int(depth.argmin())
     edges, dashed = [], []
     for a in range(8):
         for b in range(a + 1, 8):
-            if np.count_nonzero(corners[a] != corners[b]) == 1:
+            if np.count_nonzero(CORNERS[a] != CORNERS[b]) == 1:
                 (dashed if hidden in (a, b) else edges).append((screen[a], screen[b]))
     axes.add_collection(LineCollection(edges, colors="0.55", linewidths=0.5, zorder=2))
     axes.add_collection(LineCollection(dashed, colors="0.75", linewidths=0.5, linestyles="dashed", zorder=0))

@@ -1,7 +1,5 @@
 """Table I: samples of each ensemble beside the paper's."""
 
-from __future__ import annotations
-
 import sys
 from pathlib import Path
 
@@ -10,11 +8,11 @@ import pandas as pd
 # Snakemake puts a script's own folder on the path; the reading of tables lives beside the figures
 sys.path.append(str(Path(__file__).resolve().parents[1] / "figures"))
 
-import tabulate  # noqa: E402
-from campaign_data import read_models, read_samples  # noqa: E402
-from entry import run  # noqa: E402
+import tabulate
+from campaign_data import read_models, read_samples
+from entry import run
 
-from nqe_core.ensembles import read_sheet  # noqa: E402
+from nqe_core.ensembles import read_sheet
 
 # Ensemble sizes of the paper: Table I, and Sec. II for POLY. Keys: family, dimension, N.
 PAPER = {
