@@ -1,0 +1,85 @@
+"""A mistake in config/ ends the run with one clear line and a status that is not 0."""
+
+from __future__ import annotations
+
+import pytest
+
+SHEET = "campaigns/tiny.tsv"
+
+MISTAKES = {
+    "unknown key": ("config.yaml", "root_seed:", "root_sead:", "unknown key 'root_sead' (did you mean 'root_seed'?)"),
+    "unknown nested key": ("config.yaml", "  cooling_start", "  coling_start", "unknown key 'quench.coling_start'"),
+    "missing key": ("config.yaml", "max_failed_fraction: 0.05", "", "'max_failed_fraction' is a required property"),
+    "wrong type": ("config.yaml", "tolerance: 1.0e-11", "tolerance: small", "quench.tolerance: 'small' is not of type"),
+    "YAML's exponents": ("config.yaml", "tolerance: 1.0e-11", "tolerance: 1e-11", "write 1.0e-8"),
+    "out of range": ("config.yaml", "tolerance: 1.0e-11", "tolerance: -1.0", "quench.tolerance: -1.0 is less than"),
+    "unknown method": ("config.yaml", "method: auto", "method: magic", "harmonic.method: 'magic' is not one of"),
+    "no start for a model": (
+        "config.yaml",
+        "    poly3d: nonaffine\n",
+        "",
+        "no entry for model 'poly3d'",
+    ),
+    "no such start": (
+        "config.yaml",
+        "poly3d: nonaffine",
+        "poly3d: random",
+        "poly3d: 'random' is not one of",
+    ),
+    "model typo": (
+        "models.yaml",
+        "  cutoff: 1.48",
+        "  cutof: 1.48",
+        "'ipl2d.cutof' (did you mean 'cutoff'?)",
+    ),
+    "model value": (
+        "models.yaml",
+        "number_density: 0.86",
+        "number_density: -1",
+        "number_density: -1 is less",
+    ),
+    "broken YAML": ("models.yaml", "ipl2d:", "ipl2d: [", "config/models.yaml:"),
+    "unknown column": (SHEET, "spacing", "spaceing", "unknown column 'spaceing'"),
+    "missing column": (SHEET, "\tspacing", "", "'spacing'"),
+    "unknown model": (SHEET, "ipl2d_n64\tipl2d", "ipl2d_n64\tipl5d", "unknown model 'ipl5d'"),
+    "negative temperature": (SHEET, "ipl2d\t64\t2.0", "ipl2d\t64\t-2.0", "parent_temperature is -2.0"),
+    "box below the cutoff": (SHEET, "ipl2d\t64", "ipl2d\t10", "too small for the cutoff"),
+    "shell characters": (SHEET, "ipl2d_n64", "ipl2d;rm", "ensemble name 'ipl2d;rm'"),
+    "same name twice": (SHEET, "ipl2d_n64", "ipl2d_n100", "'ipl2d_n100' appears twice"),
+    "chunk and walker": (SHEET, "\t12\t3\t6\t1", "\t12\t3\t5\t1", "multiple of samples_per_walker"),
+    "not a number": (SHEET, "ipl2d\t64", "ipl2d\tmany", "'many'"),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_mistake_is_one_line(workdir, mistake):
+    file, old, new, message = MISTAKES[mistake]
+    workdir.edit(file, old, new)
+    assert_one_line(workdir.dry_run(), message)
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        ("campaign=nowhere", "there is no campaign 'nowhere' (config/campaigns/ has: demo, paper, tiny, workstation)"),
+        ("campaign=../tiny", "campaign: '../tiny' does not match"),
+        ("campain=tiny", "unknown key 'campain' (did you mean 'campaign'?)"),
+        ("root_seed=-1", "root_seed: -1 is less than the minimum of 0"),
+    ],
+)
+def test_mistake_on_the_command_line(workdir, option, message):
+    assert_one_line(workdir.snakemake("--dry-run", "--config", option), message)
+
+
+def test_chunk_beyond_the_ensemble_is_refused(workdir):
+    run = workdir.dry_run("results/tiny/ipl2d_n64/liquid/0007.h5")
+    assert run.status != 0
+    assert "ensemble 'ipl2d_n64': no chunk 0007, the last one is 0001" in run.text
+
+
+def assert_one_line(run, message):
+    assert run.status != 0
+    errors = [line for line in run.stderr.splitlines() if line.startswith("nqe: error:")]
+    assert len(errors) == 1, run.text
+    assert message in errors[0]
+    assert "Traceback" not in run.text and run.stderr.strip().endswith(errors[0])

@@ -1,0 +1,130 @@
+"""Every shipped campaign plans, the sheets are what they say they are, and a target pulls in only what it needs."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+
+import pytest
+from workflow_runs import ROOT
+
+from nqe_core.ensembles import read_sheet
+
+CAMPAIGNS = ("tiny", "demo", "workstation", "paper")
+
+# Table I of the paper, and the POLY ensembles of its Sec. II: (model, N) -> samples (of each temperature)
+TABLE_1 = {
+    ("ipl2d", 400): 10_000,
+    ("ipl2d", 1600): 10_000,
+    ("ipl2d", 6400): 10_000,
+    ("ipl2d", 25600): 10_000,
+    ("ipl3d", 2048): 320_000,
+    ("ipl3d", 8192): 80_000,
+    ("ipl3d", 32768): 20_000,
+    ("ipl4d", 10000): 2_000,
+    ("poly3d", 2000): 10_000,
+    ("poly3d", 8000): 1_000,
+}
+
+
+def sheet(campaign: str):
+    return read_sheet(ROOT / "config" / "campaigns" / f"{campaign}.tsv")
+
+
+@pytest.mark.parametrize("campaign", CAMPAIGNS)
+def test_dry_run_plans_one_job_per_chunk_and_stage(workdir, campaign):
+    start = time.monotonic()
+    run = workdir.dry_run(campaign=campaign)
+    seconds = time.monotonic() - start
+    assert run.status == 0, run.text[-3000:]
+    assert seconds < 60  # the whole of Table I must stay easy to plan
+    chunks = sum(row.n_chunks for row in sheet(campaign))
+    for stage in ("liquid", "inherent_state", "harmonic", "quartic", "cubic", "observables"):
+        assert run.count(stage) == chunks
+    assert run.count("second_quartic") == 1
+    assert run.count("gather") == len(sheet(campaign))
+    for product in [f"fig{number}" for number in range(1, 10)] + ["table1", "table2", "predictions", "scorecard"]:
+        assert run.count(product) == 1
+
+
+def test_paper_sheet_is_table_1():
+    rows = sheet("paper")
+    assert {(row.model, row.n_particles): row.n_samples for row in rows} == TABLE_1
+    temperatures = {(row.model, row.n_particles, row.parent_temperature) for row in rows}
+    expected = {(model, n, 2.0) for model, n in TABLE_1 if model != "poly3d"}
+    expected |= {("poly3d", n, t) for n in (2000, 8000) for t in (1.3, 0.5, 0.35)}
+    assert temperatures == expected and len(rows) == len(expected)
+
+
+def test_workstation_sheet_is_one_percent():
+    assert {(row.model, row.n_particles): row.n_samples * 100 for row in sheet("workstation")} == TABLE_1
+
+
+def test_demo_covers_every_model_and_the_sizes_that_fig_5_compares():
+    sizes = Counter(row.model for row in sheet("demo"))
+    assert sizes["ipl2d"] >= 3 and sizes["ipl3d"] >= 2 and sizes["ipl4d"] >= 1
+    assert {400, 1600, 6400} <= {row.n_particles for row in sheet("demo") if row.model == "ipl2d"}
+    assert {row.parent_temperature for row in sheet("demo") if row.model == "poly3d"} == {1.3, 0.5, 0.35}
+
+
+def test_one_figure_needs_only_its_own_ensembles(workdir):
+    run = workdir.dry_run("results/tiny/figures/fig7.pdf")
+    assert run.status == 0
+    made = run.outputs()
+    assert made
+    assert all("/ipl3d_" in name or "/figures/fig7." in name for name in made)
+    assert run.count("second_quartic") == 0  # only Fig. 1 needs it
+
+
+def test_only_fig_1_needs_a_second_quartic_mode(workdir):
+    run = workdir.dry_run("results/tiny/figures/fig1.pdf")
+    assert run.count("second_quartic") == 1
+    assert not any("poly3d" in name or "ipl4d" in name for name in run.outputs())
+
+
+def test_a_sheet_without_some_models_leaves_their_figures_out(workdir):
+    rows = (workdir.path / "config/campaigns/tiny.tsv").read_text().splitlines()
+    kept = [row for row in rows if not row.startswith(("poly3d", "ipl4d", "ipl2d"))]
+    (workdir.path / "config/campaigns/mine.tsv").write_text("\n".join(kept) + "\n")
+    run = workdir.dry_run(campaign="mine")
+    assert run.status == 0, run.text[-3000:]
+    assert run.count("fig7") == 1 and run.count("scorecard") == 1
+    assert run.count("fig2") == run.count("fig4") == run.count("fig9") == 0
+
+
+def test_poly_starts_from_nonaffine_velocities_and_ipl_does_not(workdir):
+    run = workdir.dry_run("--printshellcmds")
+    cubic = [line for line in run.text.splitlines() if "nqe cubic" in line]
+    assert cubic
+    for line in cubic:
+        assert ("--starts nonaffine" in line) == ("/poly3d_" in line)
+
+
+def test_one_rank_has_no_launcher_and_more_ranks_have_it(workdir):
+    assert "mpiexec" not in workdir.dry_run("--printshellcmds").text
+    run = workdir.dry_run("--printshellcmds", "--set-resources", "quartic:tasks=2")
+    commands = [line for line in run.text.splitlines() if "nqe quartic" in line and "--after" not in line]
+    assert commands and all("mpiexec -n 2 nqe quartic" in line and "--ranks 2" in line for line in commands)
+
+
+@pytest.mark.parametrize("profile", ["slurm", "slurm-accounting"])
+def test_cluster_profiles_launch_ranks_by_srun(workdir, profile):
+    run = workdir.dry_run("--printshellcmds", profile=profile)
+    assert run.status == 0, run.text[-3000:]
+    commands = [line for line in run.text.splitlines() if " nqe " in line and "nqe gather" not in line]
+    assert commands and all("srun --mpi=pmi2 -n 16 nqe" in line and "--ranks 16" in line for line in commands)
+
+
+def test_symlink_lets_profile_slurm_resolve_from_the_root(workdir):
+    run = workdir.snakemake("--profile", "slurm", "--dry-run", "--config", "campaign=tiny", profile=None)
+    assert run.status == 0, run.text[-3000:]
+    assert "Using profile slurm" in run.text and "srun --mpi=pmi2" in run.text
+
+
+def test_snakemake_alone_takes_the_profile_of_the_environment(workdir):
+    """What the environment's activation exports; --profile on the command line goes before it."""
+    local = str(ROOT / "profiles" / "local")
+    run = workdir.snakemake("--dry-run", profile=None, SNAKEMAKE_PROFILE=local)
+    assert run.status == 0 and f"Using profile {local}" in run.text
+    run = workdir.snakemake("--profile", "slurm", "--dry-run", profile=None, SNAKEMAKE_PROFILE=local)
+    assert "Using profile slurm" in run.text and local not in run.text

@@ -1,0 +1,131 @@
+"""Schemas, documents, profiles and environments agree with each other."""
+
+from __future__ import annotations
+
+import re
+import runpy
+import tomllib
+from dataclasses import fields
+from itertools import chain
+
+import pytest
+import yaml
+from jsonschema import Draft202012Validator
+from workflow_runs import ROOT
+
+from nqe_core.ensembles import Ensemble, read_sheet
+from nqe_core.models import MODELS, Model
+
+SHEETS = sorted((ROOT / "config" / "campaigns").glob("*.tsv"))
+
+
+def load(path: str):
+    return yaml.safe_load((ROOT / path).read_text())
+
+
+def test_config_readme_is_made_from_the_schemas():
+    describe = runpy.run_path(str(ROOT / "workflow/schemas/describe.py"))
+    assert (ROOT / "config/README.md").read_text() == describe["readme"](), "run `make docs`"
+
+
+@pytest.mark.parametrize("schema", ["config", "models", "campaign"])
+def test_schemas_are_valid_and_describe_every_key(schema):
+    content = load(f"workflow/schemas/{schema}.schema.yaml")
+    Draft202012Validator.check_schema(content)
+    open_ended = [node for node in _objects(content) if "additionalProperties" not in node]
+    assert not open_ended
+    assert all("description" in child for node in _objects(content) for child in node.get("properties", {}).values())
+
+
+def _objects(node):
+    if isinstance(node, dict):
+        if node.get("type") == "object":
+            yield node
+        for child in node.values():
+            yield from _objects(child)
+
+
+def test_shipped_config_follows_its_schema():
+    Draft202012Validator(load("workflow/schemas/config.schema.yaml")).validate(load("config/config.yaml"))
+
+
+def test_models_file_equals_the_library():
+    shipped = {name: Model.from_parameters(name, constants) for name, constants in load("config/models.yaml").items()}
+    assert shipped == MODELS
+
+
+def test_sheet_schema_has_the_columns_of_the_library():
+    schema = load("workflow/schemas/campaign.schema.yaml")
+    assert list(schema["properties"]) == schema["required"] == [field.name for field in fields(Ensemble)]
+
+
+@pytest.mark.parametrize("path", SHEETS, ids=lambda path: path.stem)
+def test_shipped_sheets_follow_the_schema(path):
+    validator = Draft202012Validator(load("workflow/schemas/campaign.schema.yaml"))
+    for row in read_sheet(path):
+        validator.validate({field.name: getattr(row, field.name) for field in fields(Ensemble)})
+
+
+def test_there_is_no_default_profile():
+    # it would load by itself and override --profile slurm key by key
+    assert not (ROOT / "profiles/default").exists()
+    assert (ROOT / "slurm").is_symlink() and (ROOT / "slurm/config.yaml").samefile(ROOT / "profiles/slurm/config.yaml")
+    assert not (ROOT / "profiles/slurm/slurm").exists()  # it would turn `executor: slurm` into a path
+
+
+@pytest.mark.parametrize(("name", "status"), [("slurm", "squeue"), ("slurm-accounting", "sacct")])
+def test_cluster_profiles_avoid_the_known_traps(name, status):
+    profile = load(f"profiles/{name}/config.yaml")
+    assert profile["executor"] == "slurm" and profile["slurm-status-command"] == status
+    assert profile["rerun-triggers"] == ["mtime", "params", "input"]
+    assert profile["retries"] >= 1 and profile["latency-wait"] >= 30 and "slurm-jobname-prefix" in profile
+    assert not any("array" in key for key in profile)
+    for resources in [profile["default-resources"], *profile["set-resources"].values()]:
+        for key, least in (("mem_mb", 500), ("runtime", 10)):
+            first, second = (eval(resources[key], {"attempt": attempt}) for attempt in (1, 2))
+            assert least <= first < second  # grows when a job was killed for it
+    for rule, resources in profile["set-resources"].items():
+        assert resources["mpi"] == "srun --mpi=pmi2" and resources["tasks"] > 1, rule
+    stages = {"liquid", "inherent_state", "harmonic", "quartic", "second_quartic", "cubic", "observables"}
+    assert set(profile["set-resources"]) == stages
+
+
+def test_rules_are_a_table_of_contents():
+    for path in [ROOT / "Snakefile", *(ROOT / "workflow/rules").glob("*.smk")]:
+        text = path.read_text()
+        assert not re.search(r"\blambda\b|^\s*(run|message):", text, re.MULTILINE), path
+    for path in (ROOT / "workflow/rules").glob("*.smk"):
+        text = path.read_text()
+        assert re.match(r"# .*\n#\n# needs ", text), f"{path} must open with what it needs and makes"
+        assert "# makes " in text
+        for name, body in re.findall(r"^rule (\w+):\n(.*?)(?=^rule |\Z)", text, re.MULTILINE | re.DOTALL):
+            assert body.lstrip().startswith('"""'), f"rule {name} has no docstring"
+
+
+def test_lock_has_a_hash_for_every_package_and_no_address():
+    text = (ROOT / "envs/requirements.lock").read_text()
+    assert "://" not in text and "--index" not in text and "--find-links" not in text
+    blocks = re.split(r"\n(?=\S)", text)
+    pinned = [block for block in blocks if "==" in block]
+    assert len(pinned) > 50 and all("--hash=sha256:" in block for block in pinned)
+    names = {re.match(r"([\w.-]+)==", block).group(1) for block in pinned}
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    wanted = [*project["dependencies"], *chain.from_iterable(project["optional-dependencies"].values()), "setuptools"]
+    assert {re.match(r"[\w-]+", name).group(0) for name in wanted} <= names, "run `make lock`"
+
+
+def test_conda_and_container_install_the_locked_packages():
+    conda = load("envs/environment.yaml")
+    pip = next(entry["pip"] for entry in conda["dependencies"] if isinstance(entry, dict))
+    assert pip == ["--require-hashes", "-r requirements.lock"]
+    assert conda["variables"] == {"SNAKEMAKE_PROFILE": "profiles/local"}
+    recipe = (ROOT / "envs/Containerfile").read_text()
+    assert "--require-hashes" in recipe and "-r envs/requirements.lock" in recipe
+    assert "SNAKEMAKE_PROFILE=/nqe/profiles/local" in recipe
+
+
+def test_citation_names_the_paper_and_the_version():
+    citation = load("CITATION.cff")
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert citation["version"] == project["version"] and citation["license"] == project["license"]
+    assert any(reference["doi"] == "10.1103/PhysRevE.101.032130" for reference in citation["references"])
