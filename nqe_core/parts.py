@@ -111,6 +111,10 @@ class PartFolder:
         with written_aside(self.path / f"unit.{unit.start}.npz") as aside:
             aside.write_bytes(buffer.getvalue())
 
+    def remove_checkpoint(self, unit: range) -> None:
+        """Forget the checkpoint of a finished unit."""
+        (self.path / f"unit.{unit.start}.npz").unlink(missing_ok=True)
+
     def read_checkpoint(self, unit: range) -> Checkpoint | None:
         """The checkpoint of a unit; None when there is none that fits."""
         path = self.path / f"unit.{unit.start}.npz"

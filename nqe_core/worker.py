@@ -72,6 +72,7 @@ class Worker:
         self._rows: list[dict] = []
         self._bytes = 0
         self._checkpoints: dict[range, Checkpoint] = {}
+        self._finished: list[range] = []  # units whose checkpoints are of no use once their rows are on the disk
         self._last = time.monotonic()
 
     def work(self, plan: Plan) -> Report:
@@ -101,7 +102,8 @@ class Worker:
                 self._rows.append(found)
                 self._bytes += sum(getattr(value, "nbytes", 8) for value in found.values())
             self.pause()
-        self._checkpoints.pop(unit, None)
+        if self._checkpoints.pop(unit, None) is not None:
+            self._finished.append(unit)
 
     def pause(self) -> None:
         """Look up from the work: stop, flush, show life. Long loops of the physics call it too."""
@@ -119,5 +121,7 @@ class Worker:
             self._rows, self._bytes = [], 0
         for unit, checkpoint in self._checkpoints.items():
             self.folder.write_checkpoint(unit, checkpoint)
+        while self._finished:
+            self.folder.remove_checkpoint(self._finished.pop())
         self._last = time.monotonic()
         self.flushed()

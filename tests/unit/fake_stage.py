@@ -8,6 +8,7 @@ import signal
 import sys
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -54,7 +55,7 @@ def fake_job(
                 os.kill(os.getpid(), signal.SIGKILL)
             if sample == broken_at:
                 raise TypeError("a bug")
-            yield attempt(FIELDS, sample, ["lost"] if sample in upstream else [], lambda: values(sample, total))
+            yield attempt(FIELDS, sample, ["lost"] if sample in upstream else [], partial(values, sample, total))
             sample, block = sample + 1, 0
             yield Checkpoint(sample, {"sample": sample, "block": block, "total": total})
 

@@ -1,0 +1,457 @@
+"""The campaign runner: same results for any division of the work, nothing lost by a kill, loud when it must be."""
+
+from __future__ import annotations
+
+import io
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from fake_stage import BLOCKS, FIELDS, fake_job
+
+from nqe_core.campaign import DONE, FAILED, RESUMABLE, Options, run
+from nqe_core.crew import Claims, Interrupted, Interruption, Watch, check_launcher, launched_processes, shares
+from nqe_core.errors import InputError
+from nqe_core.jobs import NUMERICAL_ERRORS, SampleFailure, attempt
+from nqe_core.parts import Busy, PartFolder
+from nqe_core.storage import ChunkReader
+
+
+def options(**changes) -> Options:
+    return Options(**{"log": io.StringIO(), **changes})
+
+
+def checksum(path) -> str:
+    with ChunkReader(path, "fake", FIELDS) as reader:
+        reader.verify()
+        return reader.attributes["content_sha256"]
+
+
+@pytest.fixture(scope="module")
+def reference(tmp_path_factory) -> str:
+    """content_sha256 of an undisturbed run of the default job."""
+    path = tmp_path_factory.mktemp("reference") / "0000.h5"
+    assert run(fake_job(), path, options()) == DONE
+    return checksum(path)
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+# --- one process ----------------------------------------------------------------------------------------------------
+
+
+def test_a_run_leaves_its_file_and_nothing_else(tmp_path):
+    assert run(fake_job(), tmp_path / "0000.h5", options()) == DONE
+    assert [entry.name for entry in tmp_path.iterdir()] == ["0000.h5"]
+    with ChunkReader(tmp_path / "0000.h5", "fake", FIELDS) as reader:
+        assert reader.samples.tolist() == list(range(12))
+        assert reader.attributes["parameters"] == {"per_unit": 1, "fail": []}
+
+
+@pytest.mark.parametrize("flush_seconds", [1e-9, 60.0])
+def test_flushing_often_changes_nothing(tmp_path, reference, flush_seconds):
+    assert run(fake_job(), tmp_path / "0000.h5", options(flush_seconds=flush_seconds)) == DONE
+    assert checksum(tmp_path / "0000.h5") == reference
+
+
+@pytest.mark.parametrize("per_unit", [1, 4])
+@pytest.mark.parametrize("at", [2, 9, 30, 47])
+def test_a_run_interrupted_anywhere_continues_bit_by_bit(tmp_path, monkeypatch, per_unit, at):
+    """A signal at any look-up, in the middle of a unit too."""
+    whole, output = tmp_path / "whole.h5", tmp_path / "0000.h5"
+    run(fake_job(per_unit=per_unit), whole, options())
+    computed = count_computed(monkeypatch)
+    looks = iter(range(1000))
+    with monkeypatch.context() as patch:
+        patch.setattr(Claims, "live", lambda self: next(looks) == at and os.kill(os.getpid(), signal.SIGTERM))
+        assert run(fake_job(per_unit=per_unit), output, options()) == RESUMABLE
+    assert not output.exists()
+    assert run(fake_job(per_unit=per_unit), output, options()) == DONE
+    assert checksum(output) == checksum(whole)
+    assert [entry.name for entry in tmp_path.iterdir() if "0000" in entry.name] == ["0000.h5"]
+    # nothing twice, nothing left out
+    assert len(set(computed)) == len(computed) == 12 * BLOCKS
+
+
+def count_computed(monkeypatch) -> list:
+    """Addresses of the random streams drawn from, that is, blocks computed."""
+    import fake_stage
+
+    drawn, draw = [], fake_stage.random_stream
+    monkeypatch.setattr(fake_stage, "random_stream", lambda *address: drawn.append(address) or draw(*address))
+    return drawn
+
+
+def interrupt(job, output, after: int) -> None:
+    """Run until `after` rows are written aside."""
+    compute = job.compute
+
+    def rows(unit, checkpoint, pause):
+        if unit.start == after:
+            raise Interrupted("test")
+        yield from compute(unit, checkpoint, pause)
+
+    job.compute = rows
+    assert run(job, output, options()) == RESUMABLE
+
+
+def test_finished_samples_are_not_computed_again(tmp_path, monkeypatch, reference):
+    interrupt(fake_job(), tmp_path / "0000.h5", after=7)
+    computed = count_computed(monkeypatch)
+    assert run(fake_job(), tmp_path / "0000.h5", options()) == DONE
+    assert {address[3] for address in computed} == {7, 8, 9, 10, 11}
+    assert checksum(tmp_path / "0000.h5") == reference
+
+
+def test_rows_of_other_parameters_are_not_reused(tmp_path):
+    output, clean = tmp_path / "0000.h5", tmp_path / "clean.h5"
+    interrupt(fake_job(seed=6), output, after=7)
+    assert run(fake_job(seed=5), output, options()) == DONE
+    run(fake_job(seed=5), clean, options())
+    assert checksum(output) == checksum(clean)
+    assert not output.with_name("0000.h5.parts").exists()
+
+
+@pytest.mark.parametrize("key", ["parameters", "inputs", "version", "model_parameters", "algorithm"])
+def test_the_fingerprint_sees_every_input(key):
+    job, other = fake_job(), fake_job()
+    other.attributes[key] = {"changed": 1}
+    assert job.fingerprint == fake_job().fingerprint != other.fingerprint
+
+
+def test_a_damaged_part_is_computed_again(tmp_path, reference):
+    output = tmp_path / "0000.h5"
+    interrupt(fake_job(), output, after=7)
+    (part,) = output.with_name("0000.h5.parts").glob("part.*.h5")
+    part.write_bytes(part.read_bytes()[:-300])
+    assert run(fake_job(), output, options()) == DONE
+    assert checksum(output) == reference
+
+
+def test_a_damaged_checkpoint_is_not_used(tmp_path):
+    output, clean = tmp_path / "0000.h5", tmp_path / "clean.h5"
+    run(fake_job(per_unit=12), clean, options())
+    job = fake_job(per_unit=12)
+    compute = job.compute
+
+    def rows(unit, checkpoint, pause):
+        for count, found in enumerate(compute(unit, checkpoint, pause)):
+            if count == 30:
+                raise Interrupted("test")
+            yield found
+
+    job.compute = rows
+    assert run(job, output, options()) == RESUMABLE
+    (checkpoint,) = output.with_name("0000.h5.parts").glob("unit.*.npz")
+    checkpoint.write_bytes(checkpoint.read_bytes()[:-100])
+    assert run(fake_job(per_unit=12), output, options()) == DONE
+    assert checksum(output) == checksum(clean)
+
+
+def test_a_checkpoint_ahead_of_its_rows_is_not_used(tmp_path):
+    """The part file with a walker's first rows is lost, its checkpoint is not."""
+    output, clean = tmp_path / "0000.h5", tmp_path / "clean.h5"
+    run(fake_job(per_unit=12), clean, options())
+    folder = PartFolder(output, fake_job(per_unit=12))
+    folder.create()
+    found = list(fake_job(per_unit=12).compute(range(12), None, lambda: None))[:30]
+    folder.write_checkpoint(range(12), found[29] if hasattr(found[29], "values") else found[28])
+    folder.leave()
+    assert run(fake_job(per_unit=12), output, options()) == DONE
+    assert checksum(output) == checksum(clean)
+
+
+def test_a_bug_is_not_a_failed_sample_and_keeps_what_is_done(tmp_path, reference):
+    with pytest.raises(TypeError, match="a bug"):
+        run(fake_job(broken_at=8), tmp_path / "0000.h5", options())
+    assert not (tmp_path / "0000.h5").exists()
+    log = io.StringIO()
+    assert run(fake_job(), tmp_path / "0000.h5", options(log=log)) == DONE
+    assert "8/12 samples are done already" in log.getvalue()
+    assert checksum(tmp_path / "0000.h5") == reference
+
+
+def test_a_second_writer_is_kept_out(tmp_path):
+    folder = PartFolder(tmp_path / "0000.h5", fake_job())
+    folder.create()
+    log = io.StringIO()
+    assert run(fake_job(), tmp_path / "0000.h5", options(log=log)) == RESUMABLE
+    assert f"another process (process {os.getpid()}" in log.getvalue()
+    with pytest.raises(Busy):
+        PartFolder(tmp_path / "0000.h5", fake_job()).create()
+    folder.leave()
+    assert run(fake_job(), tmp_path / "0000.h5", options()) == DONE
+
+
+def test_many_parts_are_merged_with_few_open_files(tmp_path, monkeypatch, reference):
+    import nqe_core.parts
+    import nqe_core.worker
+
+    monkeypatch.setattr(nqe_core.parts, "OPEN_PARTS", 3)
+    monkeypatch.setattr(nqe_core.worker, "ROW_MEMORY", 1)  # a part file per row
+    written, write = [], PartFolder.write_rows
+    monkeypatch.setattr(PartFolder, "write_rows", lambda self, rows: written.append(len(rows)) or write(self, rows))
+    assert run(fake_job(), tmp_path / "0000.h5", options()) == DONE
+    assert written == [1] * 12
+    assert checksum(tmp_path / "0000.h5") == reference
+
+
+# --- failures -------------------------------------------------------------------------------------------------------
+
+
+def test_few_failures_are_rows(tmp_path):
+    log = io.StringIO()
+    output = tmp_path / "0000.h5"
+    assert run(fake_job(fail=(3,)), output, options(max_failed_fraction=0.1, log=log)) == DONE
+    with ChunkReader(output, "fake", FIELDS) as reader:
+        assert reader.row(3, "failure")["failure"] == "too soft: 3"
+        assert np.isnan(reader.row(3, "field")["field"]).all()
+        assert [name for name in reader.column("failure") if name] == ["too soft: 3"]
+    assert "12 samples, 1 failed" in log.getvalue()
+
+
+def test_many_failures_fail_the_job_and_lie_aside(tmp_path):
+    log = io.StringIO()
+    output = tmp_path / "0000.h5"
+    assert run(fake_job(fail=(3, 5)), output, options(max_failed_fraction=0.1, log=log)) == FAILED
+    assert [entry.name for entry in tmp_path.iterdir()] == ["0000.failed.h5"]
+    last = log.getvalue().splitlines()[-1]
+    assert "2 of 12 samples failed, the first because: too soft: 3; see" in last
+    # after a remedy the file aside is outdated
+    assert run(fake_job(), output, options()) == DONE
+    assert [entry.name for entry in tmp_path.iterdir()] == ["0000.h5"]
+
+
+def test_upstream_failures_do_not_fail_the_job_again(tmp_path):
+    log = io.StringIO()
+    assert run(fake_job(upstream=tuple(range(12))), tmp_path / "0000.h5", options(log=log)) == DONE
+    assert "12 samples, 0 failed, 12 failed upstream" in log.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("error", "says"),
+    [
+        (SampleFailure("quench not converged"), "quench not converged"),
+        (np.linalg.LinAlgError("Singular\nmatrix"), "LinAlgError: Singular matrix"),
+        (FloatingPointError("overflow"), "FloatingPointError: overflow"),
+        (RuntimeError("Factor is exactly singular"), "RuntimeError: Factor is exactly singular"),
+    ],
+)
+def test_numerical_errors_become_rows(error, says):
+    def compute():
+        raise error
+
+    row = attempt(FIELDS, 4, [], compute)
+    assert (row["sample"], row["failure"]) == (4, says)
+    assert np.isnan(row["field"]).all()
+
+
+@pytest.mark.parametrize("error", [TypeError, KeyError, ValueError, NotImplementedError, MemoryError, InputError])
+def test_other_errors_do_not(error):
+    def compute():
+        raise error("a bug")
+
+    assert not issubclass(error, NUMERICAL_ERRORS) or error is NotImplementedError
+    with pytest.raises(error):
+        attempt(FIELDS, 4, [], compute)
+
+
+def test_a_value_that_is_not_finite_fails_the_sample():
+    row = attempt(FIELDS, 0, [], lambda: {"field": np.full((5, 3), np.inf), "steps": 1, "good": True})
+    assert row["failure"] == "field is not finite"
+
+
+@pytest.mark.parametrize(("failures", "says"), [(["", "x"], "upstream: x"), (["upstream: y", "z"], "upstream: y")])
+def test_upstream_failures_are_passed_on_and_marked_once(failures, says):
+    assert attempt(FIELDS, 0, failures, lambda: pytest.fail("must not be computed"))["failure"] == says
+
+
+# --- progress -------------------------------------------------------------------------------------------------------
+
+
+def test_progress_is_one_line_per_flush(tmp_path):
+    log = io.StringIO()
+    run(fake_job(n_samples=3), tmp_path / "0007.h5", options(flush_seconds=1e-9, log=log))
+    lines = log.getvalue().splitlines()
+    assert any(line.startswith("fake fake 0007: 2/3 samples, ") and line.endswith("s left") for line in lines)
+    assert lines[-1].startswith("fake fake 0007: 3 samples, 0 failed")
+    assert "\r" not in log.getvalue()
+
+
+def test_progress_rewrites_a_line_on_a_terminal(tmp_path):
+    log = Terminal()
+    run(fake_job(n_samples=3), tmp_path / "0007.h5", options(log=log))
+    assert log.getvalue().count("\n") == 1
+    assert log.getvalue().startswith("\r")
+
+
+# --- ranks ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("n_units", "ranks"), [(0, 2), (1, 4), (7, 2), (1000, 48), (5, 1)])
+def test_shares_hold_every_unit_once_and_shrink(n_units, ranks):
+    blocks = shares(n_units, ranks)
+    assert [unit for block in blocks for unit in block] == list(range(n_units))
+    lengths = [len(block) for block in blocks]
+    assert lengths == sorted(lengths, reverse=True)
+    if ranks > 1 and n_units:
+        assert lengths[-1] == 1
+        assert lengths[0] <= max(1, n_units // (2 * ranks))
+
+
+def test_a_block_is_claimed_once(tmp_path):
+    ranks = [Claims(tmp_path, rank, shared=True) for rank in range(3)]
+    won = [(rank.rank, block) for block in range(4) for rank in ranks if rank.claim(block)]
+    assert won == [(0, block) for block in range(4)]
+
+
+def test_a_silent_rank_is_noticed_and_a_living_one_is_not(tmp_path):
+    watch = Watch(tmp_path, patience=0.2)
+    alive = Claims(tmp_path, 1, shared=True)
+    assert not watch.silent(1)
+    assert not watch.silent(2)
+    for step in range(4):
+        time.sleep(0.1)
+        os.utime(tmp_path / "alive.1", (step, step)) if step else alive.live()
+        assert not watch.silent(1)
+    assert watch.silent(2)
+    time.sleep(0.25)
+    assert watch.silent(1)
+
+
+@pytest.mark.parametrize(
+    ("environment", "processes"),
+    [
+        ({}, 1),
+        ({"PMI_SIZE": "4", "PMI_RANK": "0"}, 4),
+        ({"OMPI_COMM_WORLD_SIZE": "3"}, 3),
+        ({"PMIX_RANK": "2"}, 3),
+        ({"SLURM_STEP_NUM_TASKS": "8", "SLURM_NTASKS": "8"}, 8),
+        ({"SLURM_NTASKS": "8"}, 1),  # a batch script, which runs once
+        ({"PMI_SIZE": "1"}, 1),
+    ],
+)
+def test_launchers_are_recognised(environment, processes):
+    assert launched_processes(environment) == processes
+    if processes > 1:
+        with pytest.raises(InputError, match=f"one of {processes} processes, but --ranks is 1"):
+            check_launcher(1, environment)
+    else:
+        check_launcher(1, environment)
+
+
+def start(command, *arguments):
+    return subprocess.Popen(
+        [*map(str, command), *map(str, arguments)], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+
+
+def finish(process) -> tuple[int, str]:
+    _, log = process.communicate(timeout=60)
+    return process.returncode, log
+
+
+@pytest.mark.parametrize("per_unit", [1, 3])
+def test_two_ranks_give_the_same_file_as_one(tmp_path, mpiexec, fake_command, per_unit):
+    output, alone = tmp_path / "0000.h5", tmp_path / "alone.h5"
+    run(fake_job(per_unit=per_unit), alone, options())
+    status, log = finish(
+        start([mpiexec, "-n", 2, *fake_command], output, "--ranks", 2, "--per-unit", per_unit, "--sleep", 0.02)
+    )
+    assert status == 0, log
+    assert checksum(output) == checksum(alone)
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["0000.h5", "alone.h5"]
+
+
+@pytest.mark.parametrize(
+    ("launcher", "ranks", "says"),
+    [
+        ([], 3, "--ranks is 3, but MPI connects 1 process"),
+        (["-n", 2], 1, "started as one of 2 processes, but --ranks is 1"),
+        (["-n", 2], 3, "--ranks is 3, but MPI connects 2 processes"),
+    ],
+)
+def test_a_wrong_launcher_is_refused_and_nothing_is_written(tmp_path, mpiexec, fake_command, launcher, ranks, says):
+    command = [mpiexec, *launcher, *fake_command] if launcher else fake_command
+    status, log = finish(start(command, tmp_path / "0000.h5", "--ranks", ranks))
+    assert status == 2
+    assert f"nqe: error: {says}" in log
+    assert "Traceback" not in log
+    assert list(tmp_path.iterdir()) == []
+
+
+def wait_for_parts(folder, count: int) -> None:
+    deadline = time.monotonic() + 30
+    while len(list(folder.glob("*.parts/part.*.h5"))) < count:
+        assert time.monotonic() < deadline, "no part file appeared"
+        time.sleep(0.02)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGUSR1])
+def test_a_signal_ends_the_run_soon_and_the_next_one_continues(tmp_path, fake_command, reference, number):
+    output = tmp_path / "0000.h5"
+    process = start(fake_command, output, "--sleep", 0.4, "--flush-seconds", 0.2)
+    wait_for_parts(tmp_path, 1)
+    process.send_signal(number)
+    started = time.monotonic()
+    status, log = finish(process)
+    assert (status, time.monotonic() - started < 10) == (75, True)
+    assert f"interrupted ({number.name})" in log
+    assert run(fake_job(), output, options()) == DONE
+    assert checksum(output) == reference
+
+
+def test_a_kill_is_survived_with_another_number_of_ranks(tmp_path, mpiexec, fake_command, reference):
+    output = tmp_path / "0000.h5"
+    status, _ = finish(
+        start([mpiexec, "-n", 2, *fake_command], output, "--ranks", 2, "--sleep", 0.1, "--flush-seconds", 0.05,
+              "--kill-at", 7)
+    )  # fmt: skip
+    assert status != 0
+    assert not output.exists()
+    log = io.StringIO()
+    assert run(fake_job(), output, options(log=log)) == DONE
+    assert "samples are done already" in log.getvalue()
+    assert checksum(output) == reference
+    assert [entry.name for entry in tmp_path.iterdir()] == ["0000.h5"]
+
+
+def test_a_bug_on_one_rank_ends_all(tmp_path, mpiexec, fake_command):
+    process = start([mpiexec, "-n", 2, *fake_command], tmp_path / "0000.h5", "--ranks", 2, "--broken-at", 9)
+    status, log = finish(process)
+    assert status == 1
+    assert "TypeError: a bug" in log
+
+
+def test_handlers_are_put_back():
+    before = signal.getsignal(signal.SIGTERM)
+    with Interruption() as interruption:
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert interruption.received == "SIGTERM"
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_options_are_checked():
+    with pytest.raises(InputError, match="--flush-seconds is 0"):
+        Options(flush_seconds=0)
+    with pytest.raises(InputError, match="--max-failed-fraction is 2"):
+        Options(max_failed_fraction=2)
+
+
+def test_the_runner_does_not_load_mpi_for_one_rank(tmp_path):
+    code = (
+        "import sys; sys.argv = ['x', sys.argv[1]]; sys.path.insert(0, 'tests/unit'); import fake_stage; "
+        "fake_stage.main(); print('mpi4py' in sys.modules)"
+    )
+    root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    shown = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path / "0000.h5")], capture_output=True, text=True, check=True, cwd=root
+    )
+    assert shown.stdout.strip() == "False"

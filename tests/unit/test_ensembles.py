@@ -1,0 +1,151 @@
+"""Sheets, chunks, walkers and random streams."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import asdict
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nqe_core.ensembles import Ensemble, random_stream, read_sheet, walkers
+from nqe_core.errors import InputError
+
+GOOD = {
+    "ensemble": "ipl3d_n2048", "model": "ipl3d", "n_particles": "2048", "parent_temperature": "2.0",
+    "n_samples": "100", "samples_per_walker": "4", "samples_per_chunk": "40", "n_modes": "1", "preparation": "quench",
+    "cooling_rate": "0", "swap_fraction": "0.2", "burn_in": "200", "spacing": "100",
+}  # fmt: skip
+
+
+def sheet(tmp_path, *rows: dict, comment: str = "# a comment\n\n"):
+    path = tmp_path / "campaign.tsv"
+    lines = ["\t".join(GOOD), *("\t".join({**GOOD, **row}.values()) for row in rows)]
+    path.write_text(comment + "\n".join(lines) + "\n")
+    return path
+
+
+def test_a_good_sheet_is_read(tmp_path):
+    first, second = read_sheet(sheet(tmp_path, {}, {"ensemble": "b", "preparation": "cool", "cooling_rate": "1e-3"}))
+    assert asdict(first) == {
+        "ensemble": "ipl3d_n2048", "model": "ipl3d", "n_particles": 2048, "parent_temperature": 2.0, "n_samples": 100,
+        "samples_per_walker": 4, "samples_per_chunk": 40, "n_modes": 1, "preparation": "quench", "cooling_rate": 0.0,
+        "swap_fraction": 0.2, "burn_in": 200, "spacing": 100,
+    }  # fmt: skip
+    assert (second.preparation, second.cooling_rate) == ("cool", 1e-3)
+    assert first.chunks == ("0000", "0001", "0002")
+    assert first.samples_of("0002") == range(80, 100)
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"model": "lj"}, "unknown model 'lj'"),
+        ({"parent_temperature": "-1"}, "parent_temperature is -1.0, must be a positive"),
+        ({"parent_temperature": "nan"}, "parent_temperature is nan"),
+        ({"parent_temperature": "hot"}, "'parent_temperature' is 'hot', must be a number"),
+        ({"n_particles": "50"}, "too small for the cutoff"),
+        ({"n_particles": "2048.5"}, "'n_particles' is '2048.5', must be a whole number"),
+        ({"n_particles": ""}, "'n_particles' is '', must be a whole number"),
+        ({"ensemble": "a;rm"}, "ensemble name 'a;rm'"),
+        ({"ensemble": "a/../b"}, "ensemble name"),
+        ({"ensemble": "Upper"}, "ensemble name"),
+        ({"samples_per_chunk": "42"}, r"samples_per_chunk is 42, must be a multiple of samples_per_walker \(4\)"),
+        ({"swap_fraction": "1"}, "swap_fraction is 1.0, must be in"),
+        ({"swap_fraction": "-0.1"}, "swap_fraction is -0.1"),
+        ({"preparation": "anneal"}, "preparation is 'anneal', must be one of quench, cool"),
+        ({"preparation": "cool"}, "cooling_rate is 0.0, must be positive to cool"),
+        ({"cooling_rate": "0.1"}, "cooling_rate is 0.1, must be 0"),
+        ({"cooling_rate": "-1"}, "cooling_rate is -1.0, must not be negative"),
+        ({"n_samples": "0"}, "n_samples is 0, must be at least 1"),
+        ({"burn_in": "0"}, "burn_in is 0"),
+        ({"spacing": "0"}, "spacing is 0"),
+        ({"n_modes": "9999"}, "n_modes is 9999, more than the sample has"),
+    ],
+)
+def test_a_bad_row_is_refused_with_its_line(tmp_path, change, says):
+    path = sheet(tmp_path, {"ensemble": "fine"}, change)
+    with pytest.raises(InputError, match=says) as caught:
+        read_sheet(path)
+    assert str(caught.value).startswith(f"{path}, line 5: ")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("edit", "says"),
+    [
+        (lambda text: text.replace("spacing", "sapcing"), "unknown column 'sapcing'"),
+        (lambda text: "\n".join(line.rsplit("\t", 1)[0] for line in text.splitlines()), "column 'spacing' is missing"),
+        (lambda text: text.replace("spacing", "burn_in"), "column 'burn_in' appears twice"),
+        (lambda text: text.rstrip() + "\t7\n", "14 columns .* but the header has 13"),
+        (lambda text: text.replace("\t", " "), "unknown column"),
+        (lambda text: text.splitlines()[0] + "\n", "holds no ensemble"),
+        (lambda text: "", "holds no ensemble"),
+        (lambda text: text + text.splitlines()[1] + "\n", "'ipl3d_n2048' appears twice"),
+    ],
+)
+def test_a_bad_sheet_is_refused(tmp_path, edit, says):
+    path = sheet(tmp_path, {}, comment="")
+    path.write_text(edit(path.read_text()))
+    with pytest.raises(InputError, match=says):
+        read_sheet(path)
+
+
+def test_a_missing_sheet_is_refused(tmp_path):
+    with pytest.raises(InputError, match="cannot read the sheet"):
+        read_sheet(tmp_path / "none.tsv")
+
+
+@given(n=st.integers(1, 300), per_walker=st.integers(1, 7), multiple=st.integers(1, 6))
+def test_chunks_and_walkers_hold_every_sample_once(n, per_walker, multiple):
+    values = {"n_samples": n, "samples_per_walker": per_walker, "samples_per_chunk": per_walker * multiple}
+    row = Ensemble(**{**asdict(Ensemble("a", "ipl3d", 999, 2.0, 1, 1, 1, 1, "quench", 0.0, 0.2, 1, 1)), **values})
+    units = [unit for chunk in row.chunks for unit in walkers(row.samples_of(chunk), per_walker)]
+    assert [sample for unit in units for sample in unit] == list(range(n))
+    # the walker of a sample does not depend on the chunk size
+    assert all(unit.start % per_walker == 0 for unit in units)
+
+
+def test_a_chunk_that_cuts_a_walker_is_refused():
+    with pytest.raises(InputError, match="first sample 3 is not the first of a walker of 2"):
+        walkers(range(3, 7), 2)
+
+
+def test_streams_differ_in_every_part_of_their_address():
+    addresses = [
+        (1, "a", "liquid", 0), (2, "a", "liquid", 0), (1, "b", "liquid", 0), (1, "a", "inherent_state", 0),
+        (1, "a", "liquid", 1), (1, "a", "liquid", 0, 0), (1, "a", "liquid", 0, 1), (1 + 2**32, "a", "liquid", 0),
+        (1 + 2**64, "a", "liquid", 0), (1, "a", "liquid", 2**32), (1, "ab", "liquid", 0),
+    ]  # fmt: skip
+    draws = {tuple(random_stream(*address).integers(0, 2**63, 4)) for address in addresses}
+    assert len(draws) == len(addresses)
+
+
+def test_a_stream_is_the_same_tomorrow():
+    # every published sample rests on these numbers
+    assert random_stream(20200321, "ipl3d_n2048", "liquid", 7, 1).integers(0, 1000, 4).tolist() == [522, 735, 937, 770]
+
+
+@pytest.mark.parametrize("seed", [-1, 1.5, "1", True])
+def test_a_bad_seed_is_refused(seed):
+    with pytest.raises(InputError, match="root_seed"):
+        random_stream(seed, "a", "liquid", 0)
+
+
+def test_streams_are_independent():
+    draws = np.array([random_stream(1, "a", "liquid", sample).standard_normal(200) for sample in range(200)])
+    correlations = np.corrcoef(draws)[np.triu_indices(200, 1)]
+    # 19,900 correlations of 200 numbers each: standard deviation 0.071, the largest about 4.1 of them
+    assert abs(correlations.std() - 200**-0.5) < 0.003
+    assert np.abs(correlations).max() < 6 * 200**-0.5
+
+
+def test_reading_a_sheet_loads_nothing_heavy():
+    code = (
+        "import sys, nqe_core.ensembles; print([m for m in ('numba', 'scipy', 'h5py', 'pandas') if m in sys.modules])"
+    )
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert shown.strip() == "[]"
