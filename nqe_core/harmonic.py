@@ -20,6 +20,7 @@ ARPACK_TOLERANCE = 1e-13
 # at a few times the first phonon band, (2 pi c_T / L)^2. Only speed depends on it.
 STIFFEST_OVER_TRANSVERSE = 80.0
 WINDOW_OVER_FIRST_PHONON = 2.5
+WIDEST_WINDOW = 0.2  # of the largest eigenvalue: a wider one would leave the filter nothing to suppress
 BOUND_MARGIN = 1.05  # the filter explodes above the largest eigenvalue, so that must be a bound, not an estimate
 SEED = 20200130
 
@@ -109,7 +110,18 @@ def _chebyshev(interactions: Interactions, n_modes: int) -> np.ndarray:
     high = largest_eigenvalue_bound(interactions)
     spacing2 = (interactions.volume / interactions.n_particles) ** (2.0 / interactions.dimension)
     first_phonon = high / STIFFEST_OVER_TRANSVERSE * spacing2 * (2.0 * np.pi / interactions.box_length) ** 2
-    low = min(WINDOW_OVER_FIRST_PHONON * first_phonon * (1.0 + n_modes / 12.0), 0.2 * high)
+    low = min(WINDOW_OVER_FIRST_PHONON * first_phonon * (1.0 + n_modes / 12.0), WIDEST_WINDOW * high)
+    while low <= WIDEST_WINDOW * high:
+        vectors = _largest(_filter(interactions, low, high), n_modes, _start_vector(interactions), ARPACK_TOLERANCE)
+        # inside [low, high] the filter oscillates and orders nothing: all the modes must lie below it
+        if max(interactions.cubic_scalars(v)[0] / float(v @ v) for v in vectors.T) < low:
+            return vectors
+        low *= 2.0
+    return _factorised(interactions, n_modes)
+
+
+def _filter(interactions: Interactions, low: float, high: float) -> sparse_linalg.LinearOperator:
+    """Polynomial of M that grows below `low` and stays within [-1, 1] up to `high`."""
     degree = 2 * int(np.ceil(1.5 * np.sqrt(high / low)))
     vectors = interactions.vectors.reshape(-1)
 
@@ -119,7 +131,7 @@ def _chebyshev(interactions: Interactions, n_modes: int) -> np.ndarray:
             np.ascontiguousarray(z.reshape(-1)), degree, low, high, interactions.box,
         )  # fmt: skip
 
-    return _largest(_operator(interactions, apply), n_modes, _start_vector(interactions), ARPACK_TOLERANCE)
+    return _operator(interactions, apply)
 
 
 def _factorised(interactions: Interactions, n_modes: int) -> np.ndarray:
@@ -129,16 +141,25 @@ def _factorised(interactions: Interactions, n_modes: int) -> np.ndarray:
 
 
 def _arpack(interactions: Interactions, n_modes: int) -> np.ndarray:
-    """ARPACK on M itself, asking for the smallest; the d translations come first and are dropped."""
-    d = interactions.dimension
-    wanted = n_modes + d
-    _, vectors = sparse_linalg.eigsh(
-        hessian(interactions), k=wanted, which="SA", v0=_start_vector(interactions), ncv=max(2 * wanted + 10, 20),
-        maxiter=100 * interactions.size, tol=1e-12,
-    )  # fmt: skip
-    uniform = np.array([np.linalg.norm(v.reshape(-1, d).mean(axis=0)) for v in vectors.T])
-    keep = np.sort(np.argsort(uniform)[:n_modes])
-    return vectors[:, keep]
+    """ARPACK on M itself, asking for the smallest.
+
+    The translations are moved to the top of the spectrum. At zero they would be d-fold degenerate, and a Krylov space
+    sees one of d equal eigenvalues: asking for d more modes and dropping the translations can lose a mode.
+    """
+    matrix, top, size = hessian(interactions), largest_eigenvalue_bound(interactions), interactions.size
+
+    def apply(z: np.ndarray) -> np.ndarray:
+        z = z.reshape(-1)
+        return matrix @ z + top * (z - without_translation(z, interactions.dimension))
+
+    try:
+        _, vectors = sparse_linalg.eigsh(
+            _operator(interactions, apply), k=n_modes, which="SA", v0=_start_vector(interactions),
+            ncv=min(max(2 * n_modes + 18, 24), size), maxiter=100 * size, tol=1e-12,
+        )  # fmt: skip
+    except sparse_linalg.ArpackNoConvergence as stuck:
+        raise ArithmeticError(f"ARPACK found {stuck.eigenvectors.shape[1]} of {n_modes} modes") from None
+    return vectors
 
 
 def _rayleigh_ritz(interactions: Interactions, vectors: np.ndarray, method: str) -> HarmonicModes:

@@ -84,11 +84,10 @@ class Interactions:
 
     def field(self, z: np.ndarray) -> np.ndarray:
         """`z` as a flat contiguous array, or one clear line about its shape."""
-        flat = np.ascontiguousarray(z, dtype=np.float64).reshape(-1)
-        if flat.size != self.size:
-            wanted = (self.n_particles, self.dimension)
+        wanted = (self.n_particles, self.dimension)
+        if np.shape(z) not in (wanted, (self.size,)):
             raise InputError(f"a displacement field has shape {np.shape(z)}, must be {wanted}")
-        return flat
+        return np.ascontiguousarray(z, dtype=np.float64).reshape(-1)
 
     def hessian_product(self, z: np.ndarray) -> np.ndarray:
         """M.z, same shape as `z`."""
