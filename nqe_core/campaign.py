@@ -137,7 +137,7 @@ def run(job: Job, output: Path, options: Options | None = None) -> int:
             return status
         except BaseException as error:
             with suppress(Exception):
-                member.worker.flush()
+                member.worker.save()
             if crew.size > 1:  # the others would wait for this rank
                 if isinstance(error, InputError):
                     print(f"nqe: error: {error}", file=sys.stderr)

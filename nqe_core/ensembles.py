@@ -119,6 +119,13 @@ def check_name(name: str) -> str:
     return name
 
 
+def check_seed(root_seed: int) -> int:
+    """Refuse seeds that are not integers or negative."""
+    if isinstance(root_seed, bool) or not isinstance(root_seed, int) or root_seed < 0:
+        raise InputError(f"root_seed is {root_seed!r}, must be an integer that is not negative")
+    return root_seed
+
+
 def walkers(samples: range, samples_per_walker: int) -> tuple[range, ...]:
     """Split consecutive samples into the walkers that make them; `InputError` when the first one is not a walker's."""
     if samples.start % samples_per_walker:
@@ -146,8 +153,7 @@ def random_stream(root_seed: int, ensemble: str, stage: str, *address: int) -> n
     numpy.random.Generator
         Independent for every address; never seeded by the clock, nor by a number cut to 32 bits.
     """
-    if isinstance(root_seed, bool) or not isinstance(root_seed, int) or root_seed < 0:
-        raise InputError(f"root_seed is {root_seed!r}, must be an integer that is not negative")
+    check_seed(root_seed)
     digest = hashlib.sha256(ensemble.encode()).digest()
     name = tuple(int.from_bytes(digest[start : start + 4], "little") for start in range(0, 16, 4))
     # the length keeps addresses of different depth apart

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from nqe_core.configuration import Configuration
-from nqe_core.ensembles import check_name, random_stream, walkers
+from nqe_core.ensembles import check_name, check_seed, random_stream, walkers
 from nqe_core.errors import InputError
 from nqe_core.file_schema import missing_row, stage_fields
 from nqe_core.jobs import NUMERICAL_ERRORS, Checkpoint, Job, Pause, SampleFailure, job_attributes
@@ -57,6 +57,7 @@ class Protocol:
 
     def __post_init__(self) -> None:
         check_name(self.ensemble)
+        check_seed(self.root_seed)
         self.model.check_particles(self.n_particles)
         if not self.temperature > 0:
             raise InputError(f"temperature is {self.temperature}, must be positive")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from nqe_core.file_schema import SCHEMA_VERSION, UNREPRODUCIBLE, Field
 from nqe_core.storage import StorageError
 
 OWN_SECONDS = "seconds_observables"
+
+NUMBER = re.compile(r"\s*[-+]?\d.*$")  # what differs between failures of the same kind
 
 _TYPES = {"float": pa.float64(), "int": pa.int64(), "bool": pa.bool_(), "text": pa.string()}
 
@@ -93,8 +96,9 @@ def verify_table(path: Path) -> pa.Table:
 
 def content_checksum(table: pa.Table) -> str:
     """SHA-256 of a table's content, computed as `write_table` does."""
-    kinds = {arrow: kind for kind, arrow in _TYPES.items()}
-    fields = [Field(column.name, kinds[column.type]) for column in table.schema if column.name != OWN_SECONDS]
+    kinds = {str(arrow): kind for kind, arrow in _TYPES.items()}
+    # other writers' strings have other types; they cannot match the checksum anyway
+    fields = [Field(c.name, kinds.get(str(c.type), "text")) for c in table.schema if c.name != OWN_SECONDS]
     checksum = ContentChecksum(fields)
     for row in table.to_pylist():
         checksum.add(row)
@@ -134,7 +138,7 @@ def count_failures(table: pa.Table) -> dict[str, tuple[int, dict[str, int]]]:
     for ensemble, failure in zip(table["ensemble"].to_pylist(), table["failure"].to_pylist(), strict=True):
         total, reasons = counts.get(ensemble, (0, {}))
         if failure:
-            kind = failure.removeprefix("upstream: ").split(":")[0].rstrip("-+.0123456789e ")
+            kind = NUMBER.sub("", failure.removeprefix("upstream: ").split(":")[0])
             reasons[kind] = reasons.get(kind, 0) + 1
         counts[ensemble] = (total + 1, reasons)
     return counts

@@ -114,6 +114,11 @@ class Worker:
             self.flush()
 
     def flush(self) -> None:
+        """Write aside what there is, and tell."""
+        self.save()
+        self.flushed()
+
+    def save(self) -> None:
         """Write finished rows aside, and then the checkpoints that build on them."""
         if self._rows:
             path = self.folder.write_rows(self._rows)
@@ -124,4 +129,3 @@ class Worker:
         while self._finished:
             self.folder.remove_checkpoint(self._finished.pop())
         self._last = time.monotonic()
-        self.flushed()

@@ -1,0 +1,417 @@
+"""The command line: quick help, one clear line for every mistake, and a small campaign from end to end."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+from pyarrow import parquet
+
+from nqe_core.cli import main
+from nqe_core.cli.parser import build_parser
+from nqe_core.storage import ChunkReader
+
+COMMANDS = (
+    "equilibrate",
+    "quench",
+    "harmonic",
+    "quartic",
+    "cubic",
+    "observables",
+    "gather",
+    "verify",
+    "warmup",
+    "models",
+)
+
+EQUILIBRATE = {
+    "--model": "ipl2d", "--ensemble": "small", "--n-particles": 100, "--temperature": 2.0, "--first-sample": 0,
+    "--n-samples": 2, "--burn-in": 20, "--root-seed": 3,
+}  # fmt: skip
+
+
+def equilibrate(output, **changes) -> list[str]:
+    values = {**EQUILIBRATE, "--output": output, **changes}
+    return ["equilibrate", *(str(word) for pair in values.items() for word in pair)]
+
+
+@pytest.fixture(scope="module")
+def campaign(tmp_path_factory) -> Path:
+    """A campaign of one ensemble with two chunks, made by the command."""
+    results = tmp_path_factory.mktemp("results") / "mini"
+    for chunk in (0, 1):
+        make_chunk(results / "small", chunk)
+    tables = [str(path) for path in sorted((results / "small" / "observables").glob("*.parquet"))]
+    assert main(["gather", *tables, "--output", str(results / "small" / "observables.parquet")]) == 0
+    return results
+
+
+def make_chunk(folder: Path, chunk: int) -> None:
+    def file(stage: str) -> str:
+        return str(folder / stage / f"{chunk:04d}.h5")
+
+    liquid, state, harmonic, quartic, cubic = map(file, ("liquid", "inherent_state", "harmonic", "quartic", "cubic"))
+    table = str(folder / "observables" / f"{chunk:04d}.parquet")
+    assert main(equilibrate(liquid, **{"--first-sample": 2 * chunk})) == 0
+    assert main(["quench", liquid, "--output", state]) == 0
+    assert main(["harmonic", state, "--output", harmonic]) == 0
+    assert main(["quartic", state, harmonic, "--output", quartic]) == 0
+    assert main(["quartic", state, harmonic, "--after", quartic, "--output", file("second_quartic")]) == 0
+    assert main(["cubic", state, quartic, "--output", cubic]) == 0
+    assert main(["observables", liquid, state, harmonic, quartic, cubic, "--output", table]) == 0
+
+
+SHEET = (
+    "ensemble\tmodel\tn_particles\tparent_temperature\tn_samples\tsamples_per_walker\tsamples_per_chunk\tn_modes\t"
+    "preparation\tcooling_rate\tswap_fraction\tburn_in\tspacing\n"
+    "small\tipl2d\t100\t2.0\t{n_samples}\t1\t2\t1\tquench\t0\t0.2\t20\t0\n"
+)
+
+
+def verify(capsys, results, *arguments) -> tuple[int, str]:
+    capsys.readouterr()
+    status = main(["verify", str(results), *map(str, arguments)])
+    return status, capsys.readouterr().out
+
+
+@pytest.fixture
+def copy(campaign, tmp_path) -> Path:
+    return Path(shutil.copytree(campaign, tmp_path / "mini"))
+
+
+# --- help -----------------------------------------------------------------------------------------------------------
+
+
+def test_help_is_quick_and_loads_nothing_heavy(nqe):
+    started = time.monotonic()
+    shown = nqe("--help")
+    seconds = time.monotonic() - started
+    assert shown.returncode == 0
+    assert all(command in shown.stdout for command in COMMANDS)
+    assert seconds < 1.0
+    code = (
+        "import sys, nqe_core.cli\n"
+        "try: nqe_core.cli.main(['--help'])\n"
+        "except SystemExit: print([m for m in ('numpy', 'numba', 'h5py', 'pandas', 'mpi4py') if m in sys.modules])"
+    )
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert loaded.splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_explains_itself(capsys, command):
+    with pytest.raises(SystemExit) as caught:
+        main([command, "--help"])
+    assert caught.value.code == 0
+    assert len(capsys.readouterr().out) > 150
+
+
+@pytest.mark.parametrize(
+    ("command", "equation"), [("harmonic", "Eqs. 2, 7"), ("quartic", "Eq. 8"), ("cubic", "Eq. 26")]
+)
+def test_help_names_the_equations(capsys, command, equation):
+    with pytest.raises(SystemExit):
+        main([command, "--help"])
+    assert equation in " ".join(capsys.readouterr().out.split())
+
+
+def test_version(capsys):
+    with pytest.raises(SystemExit):
+        main(["--version"])
+    assert capsys.readouterr().out.startswith("nqe 0.")
+
+
+def test_models_are_printed_as_they_are_read(capsys):
+    from nqe_core.models import MODELS, Model
+
+    assert main(["models"]) == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert {name: Model.from_parameters(name, values) for name, values in shown.items()} == MODELS
+
+
+# --- mistakes -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"--model": "lj"}, "unknown model 'lj'"),
+        ({"--model-parameters": "{"}, "--model-parameters is not JSON"),
+        ({"--model-parameters": "[1]"}, "--model-parameters is not a JSON object"),
+        ({"--model-parameters": "{}"}, "parameter 'cutoff' is missing"),
+        ({"--temperature": -1}, "temperature is -1.0, must be positive"),
+        ({"--temperature": "nan"}, "temperature is nan, must be positive"),
+        ({"--n-particles": 12}, "n_particles is 12, too small for the cutoff"),
+        ({"--ensemble": "a b"}, "ensemble name 'a b'"),
+        ({"--swap-fraction": 1}, "swap_fraction is 1.0"),
+        ({"--burn-in": 0}, "burn_in is 0"),
+        ({"--samples-per-walker": 2}, "spacing is 0"),
+        (
+            {"--samples-per-walker": 2, "--spacing": 5, "--first-sample": 1},
+            "first sample 1 is not the first of a walker",
+        ),
+        ({"--n-samples": 0}, "0 samples from 0 on"),
+        ({"--root-seed": -3}, "root_seed is -3"),
+        ({"--ranks": 0}, "--ranks is 0"),
+        ({"--flush-seconds": 0}, "--flush-seconds is 0"),
+        ({"--max-failed-fraction": 2}, "--max-failed-fraction is 2"),
+    ],
+)
+def test_a_wrong_argument_gives_one_line_and_status_2(capsys, tmp_path, changes, says):
+    assert main(equilibrate(tmp_path / "0000.h5", **changes)) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("nqe: error: ")
+    assert says in error
+    assert error.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ([], "the following arguments are required: COMMAND"),
+        (["quench"], "quench: the following arguments are required: LIQUID, --output"),
+        (["quench", "x.h5", "--output", "y.h5", "--preparation", "anneal"], "invalid choice: 'anneal'"),
+        (["fly"], "invalid choice: 'fly'"),
+    ],
+)
+def test_a_wrong_command_line_gives_one_line_and_status_2(capsys, arguments, says):
+    with pytest.raises(SystemExit) as caught:
+        main(arguments)
+    assert caught.value.code == 2
+    error = capsys.readouterr().err
+    assert error.startswith("nqe: error: ")
+    assert says in error
+    assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["quench", "{liquid}", "--preparation", "cool"], "cooling rate is 0.0, must be positive to cool"),
+        (["quench", "{liquid}", "--cooling-rate", "0.1"], "cooling rate is 0.1, must be 0"),
+        (["quench", "{harmonic}"], "holds stage 'harmonic', but liquid is needed here"),
+        (["quench", "nowhere.h5"], "nowhere.h5: no such file"),
+        (["harmonic", "{inherent_state}", "--n-modes", "0"], "number of modes is 0"),
+        (["quartic", "{inherent_state}", "{harmonic}", "--tolerance", "2"], "tolerance is 2.0"),
+        (["quartic", "{inherent_state}", "{harmonic1}"], "holds samples 2..3 (2)"),
+        (["cubic", "{inherent_state}", "{harmonic}"], "holds stage 'harmonic', but quartic is needed here"),
+    ],
+)
+def test_a_wrong_input_gives_one_line_and_status_2(capsys, campaign, tmp_path, arguments, says):
+    stages = ("liquid", "inherent_state", "harmonic", "quartic")
+    known = {stage: campaign / "small" / stage / "0000.h5" for stage in stages}
+    known["harmonic1"] = campaign / "small" / "harmonic" / "0001.h5"
+    words = [word.format(**known) for word in arguments]
+    assert main([*words, "--output", str(tmp_path / "out.h5")]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("nqe: error: ")
+    assert says in error
+    assert error.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_cannot_be_written_is_one_line(capsys, tmp_path):
+    (tmp_path / "file").write_text("")
+    assert main(equilibrate(tmp_path / "file" / "0000.h5")) == 1
+    assert capsys.readouterr().err.startswith("nqe: error: [Errno")
+
+
+@pytest.mark.parametrize("variable", ["PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "SLURM_STEP_NUM_TASKS"])
+def test_copies_that_a_launcher_did_not_connect_are_refused(nqe, tmp_path, variable):
+    shown = nqe(*equilibrate(tmp_path / "0000.h5"), env={**os.environ, variable: "4"})
+    assert shown.returncode == 2
+    assert "one of 4 processes, but --ranks is 1" in shown.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+# --- running --------------------------------------------------------------------------------------------------------
+
+
+def test_threads_are_one_per_rank():
+    code = "import os, sys; import nqe_core.cli; print('numpy' in sys.modules, os.environ['OPENBLAS_NUM_THREADS'])"
+    environment = {key: value for key, value in os.environ.items() if not key.endswith("_NUM_THREADS")}
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment)
+    assert shown.stdout.split() == ["False", "1"]
+
+
+def test_a_long_equilibration_stops_soon_after_a_signal(tmp_path):
+    command = [sys.executable, "-c", "import sys; from nqe_core.cli import main; sys.exit(main())"]
+    words = equilibrate(tmp_path / "0000.h5", **{"--burn-in": 10_000_000, "--flush-seconds": 0.5})
+    process = subprocess.Popen([*command, *words], stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 60
+    while not list(tmp_path.glob("*.parts/unit.0.npz")):
+        assert time.monotonic() < deadline
+        assert process.poll() is None
+        time.sleep(0.05)
+    process.send_signal(signal.SIGTERM)
+    started = time.monotonic()
+    _, log = process.communicate(timeout=30)
+    assert process.returncode == 75, log
+    assert time.monotonic() - started < 20
+    assert "interrupted (SIGTERM); 0/2 samples are kept" in log
+
+
+def test_two_ranks_equilibrate_what_one_does(campaign, tmp_path, mpiexec):
+    output = tmp_path / "0000.h5"
+    command = [mpiexec, "-n", "2", sys.executable, "-c", "import sys; from nqe_core.cli import main; sys.exit(main())"]
+    shown = subprocess.run(
+        [*command, *equilibrate(output, **{"--ranks": 2})], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert shown.returncode == 0, shown.stderr
+    with ChunkReader(output) as two, ChunkReader(campaign / "small" / "liquid" / "0000.h5") as one:
+        assert two.attributes["content_sha256"] == one.attributes["content_sha256"]
+
+
+# --- gather ---------------------------------------------------------------------------------------------------------
+
+
+def test_gather_sorts_and_counts(campaign, tmp_path, capsys):
+    tables = sorted((campaign / "small" / "observables").glob("*.parquet"), reverse=True)
+    assert main(["gather", *map(str, tables), "--output", str(tmp_path / "all.parquet")]) == 0
+    assert capsys.readouterr().err.strip() == "gather small: 4 samples, 0 failed"
+    assert pd.read_parquet(tmp_path / "all.parquet")["sample"].tolist() == [0, 1, 2, 3]
+
+
+def test_gather_counts_failures_by_reason(campaign, tmp_path, capsys):
+    failed = pd.read_parquet(campaign / "small" / "observables" / "0000.parquet")
+    failed["failure"] = ["upstream: negative lowest eigenvalue -0.1", "upstream: negative lowest eigenvalue -0.27"]
+    failed.to_parquet(tmp_path / "0000.parquet")
+    assert main(["gather", str(tmp_path / "0000.parquet"), "--output", str(tmp_path / "all.parquet")]) == 0
+    assert capsys.readouterr().err.strip() == "gather small: 2 samples, 2 failed; 2 x negative lowest eigenvalue"
+
+
+def test_gather_fills_columns_that_some_ensembles_lack(campaign, tmp_path):
+    first = pd.read_parquet(campaign / "small" / "observables.parquet")
+    other = first.assign(ensemble="other", shear_modulus_simple_xz=1.0)
+    first.to_parquet(tmp_path / "a.parquet")
+    other.to_parquet(tmp_path / "b.parquet")
+    assert main(["gather", *(str(tmp_path / name) for name in ("b.parquet", "a.parquet")),
+                 "--output", str(tmp_path / "all.parquet")]) == 0  # fmt: skip
+    table = pd.read_parquet(tmp_path / "all.parquet")
+    assert table["ensemble"].tolist() == ["other"] * 4 + ["small"] * 4
+    assert table["shear_modulus_simple_xz"].isna().tolist() == [False] * 4 + [True] * 4
+
+
+@pytest.mark.parametrize(
+    ("chunks", "says"),
+    [(("0000", "0000"), "sample 0 of small is already in"), (("0001",), "2 samples are missing, the first is 0")],
+)
+def test_gather_refuses_doubled_and_missing_samples(campaign, tmp_path, capsys, chunks, says):
+    tables = [str(campaign / "small" / "observables" / f"{chunk}.parquet") for chunk in chunks]
+    assert main(["gather", *tables, "--output", str(tmp_path / "all.parquet")]) == 2
+    assert says in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_gather_refuses_what_is_not_a_table(tmp_path, capsys):
+    (tmp_path / "x.parquet").write_text("no")
+    assert main(["gather", str(tmp_path / "x.parquet"), "--output", str(tmp_path / "all.parquet")]) == 2
+    assert "not a readable Parquet file" in capsys.readouterr().err
+
+
+# --- verify ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_good_campaign_is_verified(campaign, tmp_path, capsys):
+    sheet = tmp_path / "mini.tsv"
+    sheet.write_text(SHEET.format(n_samples=4))
+    status, report = verify(capsys, campaign, "--sheet", sheet)
+    assert status == 0, report
+    assert report.splitlines()[-1].endswith("15 files, 4 samples, 0 problems")
+
+
+def truncate(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-500])
+
+
+def flip(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    with h5py.File(path) as file:
+        data[file["positions"].id.get_chunk_info(1).byte_offset + 40] ^= 1
+    path.write_bytes(bytes(data))
+
+
+def flip_table(path: Path) -> None:
+    table = parquet.read_table(path)
+    changed = table["energy"].to_numpy().copy()
+    changed[0] = np.nextafter(changed[0], 0.0)
+    place = table.column_names.index("energy")
+    parquet.write_table(table.set_column(place, "energy", pa.array(changed)), path)
+
+
+def remake(path: Path) -> None:
+    """The same samples from another seed: whole, but not what later files were made from."""
+    path.unlink()
+    assert main(equilibrate(path, **{"--root-seed": 4})) == 0
+
+
+def leave_parts(path: Path) -> None:
+    path.with_name(path.name + ".parts").mkdir()
+
+
+def fail(path: Path) -> None:
+    shutil.copy(path, path.with_name("0000.failed.h5"))
+
+
+def rename(path: Path) -> None:
+    shutil.copy(path, path.with_name("0002.h5"))
+
+
+@pytest.mark.parametrize(
+    ("stage", "spoil", "says"),
+    [
+        ("quartic", truncate, "quartic/0000.h5: the HDF5 file is truncated"),
+        ("inherent_state", flip, "inherent_state/0000.h5: the HDF5 file is damaged"),
+        ("observables", flip_table, "observables/0000.parquet: content does not match its content_sha256"),
+        ("cubic", Path.unlink, "cubic: 2 of the 4 samples there must be are missing, the first is 0"),
+        ("liquid", remake, "inherent_state/0000.h5: was made from another"),
+        ("liquid", leave_parts, "0000.h5.parts: parts of an unfinished job"),
+        ("quartic", fail, "0000.failed.h5: too many samples failed"),
+        ("harmonic", rename, "harmonic/0002.h5: sample 0 is also in"),
+    ],
+)
+def test_verify_finds_what_is_wrong(copy, capsys, stage, spoil, says):
+    spoil(copy / "small" / stage / f"0000.{'parquet' if stage == 'observables' else 'h5'}")
+    status, report = verify(capsys, copy)
+    assert status == 1
+    assert any(line.startswith("problem: ") and says in line for line in report.splitlines()), report
+
+
+def test_verify_holds_a_campaign_against_its_sheet(campaign, tmp_path, capsys):
+    sheet = tmp_path / "mini.tsv"
+    sheet.write_text(SHEET.format(n_samples=6).replace("2.0", "1.0"))
+    status, report = verify(capsys, campaign, "--sheet", sheet)
+    assert status == 1
+    assert "liquid: 2 of the 6 samples the sheet asks for are missing, the first is 4" in report
+    assert "liquid/0000.h5: temperature is 2.0, the sheet says 1.0" in report
+
+
+def test_verify_notes_files_of_another_version(copy, capsys):
+    with h5py.File(copy / "small" / "cubic" / "0001.h5", "r+") as file:
+        file.attrs["version"] = "0.0.1"
+    status, report = verify(capsys, copy)
+    assert status == 0
+    assert "note: 1 files were written by version 0.0.1" in report
+
+
+def test_verify_needs_a_campaign(tmp_path, capsys):
+    assert main(["verify", str(tmp_path / "none")]) == 2
+    assert main(["verify", str(tmp_path)]) == 1
+    assert "holds no ensemble" in capsys.readouterr().out
+
+
+def test_all_commands_are_there():
+    (actions,) = [action for action in build_parser()._actions if action.dest == "command"]
+    assert tuple(actions.choices) == COMMANDS

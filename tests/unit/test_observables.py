@@ -1,0 +1,307 @@
+"""The stages on real glasses: a small campaign of nine files, made once, looked at from all sides."""
+
+from __future__ import annotations
+
+import io
+import shutil
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pandas as pd
+import pytest
+
+from nqe_core import elasticity, stages
+from nqe_core.campaign import DONE, RESUMABLE, Options, run
+from nqe_core.crew import Interrupted
+from nqe_core.equilibration import Protocol, equilibrate_job
+from nqe_core.errors import InputError
+from nqe_core.interactions import Interactions
+from nqe_core.models import MODELS
+from nqe_core.observables import mismatch, observe
+from nqe_core.storage import ChunkReader, StorageError
+from nqe_core.tables import read_table, table_attributes
+
+STAGES = ("liquid", "inherent_state", "harmonic", "quartic", "cubic")
+N = 100
+
+
+def options(**changes) -> Options:
+    return Options(**{"log": io.StringIO(), "max_failed_fraction": 1.0, **changes})
+
+
+def protocol(**changes) -> Protocol:
+    values = {
+        "model": MODELS["ipl2d"], "ensemble": "small", "n_particles": N, "temperature": 2.0, "burn_in": 60,
+        "spacing": 20, "swap_fraction": 0.2, "samples_per_walker": 2, "root_seed": 11,
+    }  # fmt: skip
+    return Protocol(**{**values, **changes})
+
+
+def paths(folder: Path) -> dict[str, Path]:
+    return {stage: folder / stage / "0000.h5" for stage in STAGES}
+
+
+def make(folder: Path, first: int = 0, count: int = 4) -> dict[str, Path]:
+    """Every stage of a few samples."""
+    files = paths(folder)
+    jobs = {
+        "liquid": lambda: equilibrate_job(protocol(), first, count),
+        "inherent_state": lambda: stages.quench_job(files["liquid"], 1e-11),
+        "harmonic": lambda: stages.harmonic_job(files["inherent_state"], n_modes=3),
+        "quartic": lambda: stages.quartic_job(files["inherent_state"], files["harmonic"]),
+        "cubic": lambda: stages.cubic_job(files["inherent_state"], files["quartic"], "nonaffine"),
+    }
+    for stage, job in jobs.items():
+        with job() as ready:
+            assert run(ready, files[stage], options()) == DONE
+    return files
+
+
+@pytest.fixture(scope="module")
+def campaign(tmp_path_factory) -> dict[str, Path]:
+    return make(tmp_path_factory.mktemp("campaign"))
+
+
+@pytest.fixture(scope="module")
+def table(campaign) -> pd.DataFrame:
+    output = campaign["liquid"].parents[1] / "observables.parquet"
+    with stages.observables_job(*campaign.values()) as job:
+        assert run(job, output, options()) == DONE
+    return read_table(output).to_pandas()
+
+
+def content(path: Path) -> str:
+    with ChunkReader(path) as reader:
+        reader.verify()
+        return reader.attributes["content_sha256"]
+
+
+def test_columns_are_complete_and_finite(table):
+    assert len(table) == 4
+    assert not table["failure"].any()
+    numbers = table.select_dtypes("number")
+    assert np.isfinite(numbers.to_numpy()).all()
+    expected = {
+        "ensemble", "model", "dimension", "n_particles", "parent_temperature", "sample", "walker", "box_length",
+        "failure", "liquid_energy", "energy", "pressure", "force_ratio", "quench_converged", "quench_iterations",
+        "harmonic_eigenvalue", "harmonic_eigenvalue_2", "harmonic_eigenvalue_3", "harmonic_residual", "cubic_start",
+        "harmonic_quartic_mismatch", "quartic_cubic_mismatch", "quartic_force_magnitude", "shear_modulus",
+        "shear_modulus_simple_xy", "shear_modulus_pure_xy",
+    }  # fmt: skip
+    for mode in ("harmonic", "quartic", "cubic"):
+        for name in ("frequency", "stiffness", "cubic_coefficient", "quartic_coefficient", "participation_ratio"):
+            expected.add(f"{mode}_{name}")
+        expected.add(f"{mode}_shear_strain_coupling")
+    expected |= {f"{mode}_{name}" for mode in ("quartic", "cubic") for name in ("residual", "iterations", "converged")}
+    expected |= {f"seconds_{name}" for name in ("equilibrate", "quench", "harmonic", "quartic", "cubic", "observables")}
+    assert set(table.columns) == expected
+
+
+def test_addresses(table):
+    assert table["sample"].tolist() == [0, 1, 2, 3]
+    assert table["walker"].tolist() == [0, 0, 1, 1]
+    assert (table["ensemble"] == "small").all()
+    assert np.allclose(table["box_length"], MODELS["ipl2d"].box_length(N))
+
+
+def test_relations_between_columns(table):
+    assert np.allclose(table["harmonic_stiffness"], table["harmonic_eigenvalue"], rtol=1e-8)
+    for mode in ("harmonic", "quartic", "cubic"):
+        assert np.allclose(table[f"{mode}_frequency"] ** 2, table[f"{mode}_stiffness"])
+    # psi has the lowest stiffness of all fields
+    assert (table["quartic_stiffness"] >= table["harmonic_stiffness"]).all()
+    assert (table["harmonic_eigenvalue"] <= table["harmonic_eigenvalue_2"]).all()
+    moduli = table[["shear_modulus_simple_xy", "shear_modulus_pure_xy"]]
+    assert np.allclose(table["shear_modulus"], moduli.mean(axis=1))
+    assert (table["energy"] < table["liquid_energy"]).all()
+
+
+def test_quartic_force_magnitude_obeys_the_defining_equation(campaign, table):
+    """M.pi4 = (kappa/chi) U4:pi4pi4pi4 (Eq. 8), hence |U4:pi4pi4pi4| / chi = |M.pi4| / kappa."""
+    with ChunkReader(campaign["inherent_state"]) as states, ChunkReader(campaign["quartic"]) as modes:
+        for sample in range(4):
+            bonds = Interactions.of(states.configuration(sample), states.model)
+            mode = modes.row(sample, "modes")["modes"]
+            expected = np.linalg.norm(bonds.hessian_product(mode)) / table["quartic_stiffness"][sample]
+            assert table["quartic_force_magnitude"][sample] == pytest.approx(expected, rel=1e-6)
+
+
+def test_mismatch_keeps_its_digits():
+    rng = np.random.default_rng(0)
+    a, b = np.linalg.qr(rng.standard_normal((60, 2)))[0].T.reshape(2, 20, 3)
+    for angle in (1e-9, 1e-5, 0.3):
+        turned = np.cos(angle) * a + np.sin(angle) * b
+        exact = 2 * np.sin(angle / 2) ** 2
+        assert mismatch(a, turned) == pytest.approx(exact, rel=1e-6)
+        assert mismatch(a, -turned) == pytest.approx(exact, rel=1e-6)
+
+
+def test_softest_cubic_mode_of_all_starts(campaign):
+    files = campaign
+    with stages.cubic_job(files["inherent_state"], files["quartic"]) as job:
+        rows = [row for unit in job.units for row in job.compute(unit, None, lambda: None)]
+    with ChunkReader(files["cubic"]) as reader:
+        starts = reader.column("start")
+        assert (reader.column("stiffness") <= np.array([row["stiffness"] for row in rows]) * (1 + 1e-6)).all()
+    assert [row["start"] for row in rows] == [0] * 4
+    assert ((starts >= 0) & (starts <= len(elasticity.STRAINS(2)))).all()
+
+
+def test_second_quartic_mode_starts_from_the_difference_field(campaign):
+    with stages.second_quartic_job(campaign["inherent_state"], campaign["harmonic"], campaign["quartic"]) as job:
+        rows = [row for unit in job.units for row in job.compute(unit, None, lambda: None)]
+    with ChunkReader(campaign["harmonic"]) as harmonic, ChunkReader(campaign["quartic"]) as quartic:
+        for sample, row in enumerate(rows):
+            assert row["failure"] == ""
+            psi, first = harmonic.row(sample, "modes")["modes"][0], quartic.row(sample, "modes")["modes"]
+            assert row["overlap_harmonic"] == pytest.approx(abs(np.vdot(row["modes"], psi)))
+            assert row["overlap_first"] == pytest.approx(abs(np.vdot(row["modes"], first)))
+
+
+def test_chunks_do_not_matter(campaign, tmp_path):
+    """Samples 2 and 3, made alone, are bit by bit those of the larger chunk."""
+    alone = make(tmp_path, first=2, count=2)
+    for stage in STAGES:
+        with ChunkReader(campaign[stage]) as large, ChunkReader(alone[stage]) as small:
+            for sample in (2, 3):
+                one, other = large.row(sample), small.row(sample)
+                for name in set(one) - {"seconds"}:
+                    assert np.array_equal(one[name], other[name]), (stage, name)
+
+
+def test_a_walker_interrupted_in_its_burn_in_continues_bit_by_bit(campaign, tmp_path, monkeypatch):
+    import nqe_core.equilibration
+
+    monkeypatch.setattr(nqe_core.equilibration, "ATTEMPTS_PER_BLOCK", 25 * N)  # 3 blocks of burn-in
+    whole, output = tmp_path / "whole.h5", tmp_path / "0000.h5"
+    assert run(equilibrate_job(protocol(), 0, 4), whole, options()) == DONE
+    made, equilibrate = [], nqe_core.equilibration.equilibrate
+
+    def counted(*arguments, **keywords):
+        if len(made) == 6:  # the second walker's second block
+            made.append(None)
+            raise Interrupted("test")
+        made.append(arguments[3])
+        return equilibrate(*arguments, **keywords)
+
+    monkeypatch.setattr(nqe_core.equilibration, "equilibrate", counted)
+    assert run(equilibrate_job(protocol(), 0, 4), output, options()) == RESUMABLE
+    assert run(equilibrate_job(protocol(), 0, 4), output, options()) == DONE
+    assert content(output) == content(whole)
+    # per walker three blocks of burn-in, and the spacing
+    assert [sweeps for sweeps in made if sweeps] == 2 * [25, 25, 10, 20]
+
+
+def test_a_cooled_glass_is_reproducible_and_lower_in_energy(campaign, tmp_path):
+    def cooled(name):
+        with stages.quench_job(campaign["liquid"], 1e-11, "cool", 0.5) as job:
+            assert run(job, tmp_path / name, options()) == DONE
+        return tmp_path / name
+
+    first, second = cooled("a.h5"), cooled("b.h5")
+    assert content(first) == content(second) != content(campaign["inherent_state"])
+    with ChunkReader(first) as slow, ChunkReader(campaign["inherent_state"]) as fast:
+        assert slow.column("energy").mean() < fast.column("energy").mean()
+        assert slow.attributes["parameters"]["cooling_rate"] == 0.5
+
+
+# --- failures -------------------------------------------------------------------------------------------------------
+
+
+def test_a_failed_sample_is_passed_on_to_the_table(campaign, tmp_path):
+    """The quench of every sample fails for want of a reachable tolerance; everything after it says so."""
+    files = paths(tmp_path)
+    files["liquid"] = campaign["liquid"]
+    jobs = [
+        ("inherent_state", lambda: stages.quench_job(files["liquid"], 1e-30)),
+        ("harmonic", lambda: stages.harmonic_job(files["inherent_state"])),
+        ("quartic", lambda: stages.quartic_job(files["inherent_state"], files["harmonic"])),
+        ("cubic", lambda: stages.cubic_job(files["inherent_state"], files["quartic"])),
+    ]
+    import nqe_core.stages
+
+    quench = nqe_core.stages.quench
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(nqe_core.stages, "quench", lambda *a, **k: quench(*a, **k, max_evaluations=50))
+        for stage, job in jobs:
+            with job() as ready:
+                assert run(ready, files[stage], options()) == DONE
+    output = tmp_path / "observables.parquet"
+    with stages.observables_job(*files.values()) as job:
+        assert run(job, output, options()) == DONE
+    table = read_table(output).to_pandas()
+    assert table["failure"].str.startswith("upstream: quench not converged: force ratio").all()
+    assert not table["failure"].str.contains("upstream: upstream").any()
+    assert table["energy"].isna().all()
+    assert table["sample"].tolist() == [0, 1, 2, 3]
+    assert table["n_particles"].tolist() == [N] * 4
+
+
+def test_an_unstable_state_is_a_failed_sample(campaign, monkeypatch):
+    import nqe_core.stages
+
+    modes = nqe_core.stages.lowest_modes
+
+    def unstable(interactions, **keywords):
+        found = modes(interactions, **keywords)
+        found.eigenvalues[0] = -0.1
+        return found
+
+    monkeypatch.setattr(nqe_core.stages, "lowest_modes", unstable)
+    with stages.harmonic_job(campaign["inherent_state"]) as job:
+        (row,) = job.compute(job.units[0], None, lambda: None)
+    assert row["failure"] == "negative lowest eigenvalue -0.1"
+
+
+def test_modes_of_another_glass_are_noticed(campaign):
+    """Sample 1's modes with sample 0's bonds."""
+    readers = {stage: ChunkReader(path) for stage, path in campaign.items()}
+    bonds = Interactions.of(readers["inherent_state"].configuration(0), MODELS["ipl2d"])
+    stored = {stage: reader.row(1) for stage, reader in readers.items()}
+    modes = {stage: stored[stage]["modes"] for stage in ("quartic", "cubic")}
+    modes["harmonic"] = stored["harmonic"]["modes"][0]
+    with pytest.raises(ArithmeticError, match=r"stiffness .* of the harmonic mode was stored as"):
+        observe(bonds, modes, stored)
+    for reader in readers.values():
+        reader.close()
+
+
+def test_a_position_that_is_not_a_number_stops_the_job(campaign, tmp_path):
+    broken = tmp_path / "0000.h5"
+    shutil.copy(campaign["liquid"], broken)
+    with h5py.File(broken, "r+") as file:
+        file["positions"][2, 5, 0] = np.nan
+    with (
+        pytest.raises(StorageError, match="sample 2: the position of particle 5"),
+        stages.quench_job(broken, 1e-11) as job,
+    ):
+        run(job, tmp_path / "out.h5", options())
+    assert not (tmp_path / "out.h5").exists()
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"temperature": -1.0}, "temperature is -1.0"),
+        ({"n_particles": 10}, "too small for the cutoff"),
+        ({"swap_fraction": 1.0}, "swap_fraction is 1.0"),
+        ({"burn_in": 0}, "burn_in is 0"),
+        ({"spacing": 0}, "spacing is 0"),
+        ({"ensemble": "no/path"}, "ensemble name 'no/path'"),
+    ],
+)
+def test_a_bad_protocol_is_refused(changes, says):
+    with pytest.raises(InputError, match=says):
+        protocol(**changes)
+
+
+def test_files_know_where_they_come_from(campaign, table):
+    with ChunkReader(campaign["cubic"]) as reader:
+        assert reader.attributes["inputs"] == {
+            "inherent_state": content(campaign["inherent_state"]), "quartic": content(campaign["quartic"]),
+        }  # fmt: skip
+        assert reader.attributes["root_seed"] == 11
+        assert reader.attributes["temperature"] == 2.0
+    attributes = table_attributes(read_table(campaign["liquid"].parents[1] / "observables.parquet"))
+    assert attributes["inputs"] == {stage: content(path) for stage, path in campaign.items()}
