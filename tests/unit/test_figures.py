@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from nqe_core import storage
+from nqe_core import statistics, storage
 from nqe_core.errors import InputError
 from nqe_core.file_schema import stage_fields
 from nqe_core.models import MODELS
@@ -375,3 +375,9 @@ def test_samples_needed_scale_with_the_square_of_the_width():
     assert claim(3, 5, 100, (3.75, 4.25)).samples_needed == 1600
     assert claim(3.9, 4.1, 5, least_samples=300).samples_needed == 300
     assert np.isnan(claim(3.9, 4.1, 500).samples_needed)  # it is decided already
+
+
+def test_samples_needed_for_a_share_follow_wilson():
+    ours = statistics.proportion(24, 24)
+    needed = Claim("Fig. 4", "share", "2D", "always", (0.99, 1.0), ours, share=True).samples_needed
+    assert 0.0095 < np.subtract(*statistics.wilson_interval(int(needed), int(needed))[::-1]) <= 0.01

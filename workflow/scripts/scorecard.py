@@ -11,7 +11,7 @@ import pandas as pd
 sys.path.append(str(Path(__file__).resolve().parent / "figures"))
 sys.path.append(str(Path(__file__).resolve().parent / "tables"))
 
-import tabulate
+import table_files
 from campaign_data import read_models, read_samples
 from claims import RULE, Claim, all_claims
 from entry import run
@@ -66,7 +66,7 @@ def _markdown(table: pd.DataFrame, summary: dict, samples: pd.DataFrame) -> str:
     head = ", ".join(f"{count} {verdict}" for verdict, count in sorted(summary.items()))
     return (
         f"**Scorecard.** {len(table)} numbers and laws of the paper: {head}. {int(samples['fine'].sum())} samples in all"
-        f" ({left_out} failed, left out).\n\n{RULE}\n\n{tabulate.markdown(shown)}\n"
+        f" ({left_out} failed, left out).\n\n{RULE}\n\n{table_files.markdown(shown)}\n"
     )
 
 

@@ -34,17 +34,40 @@ def draw(observables, models, inherent_state, harmonic, quartic, second_quartic,
     style.write_caption(
         caption or png,
         "Figure 1. Quartic modes are indifferent to hybridisation.",
-        f"(a) Harmonic mode of {_name(pair_row)} that hybridises two soft spots, and (b) the two quartic modes behind it "
-        f"(first red, overlap with the harmonic mode {pair_row['overlap_quartic']:.2f}; second, found from the "
-        f"difference of the two, purple, overlap {abs(pair_row['overlap_harmonic']):.2f}; overlap of the two quartic "
-        f"modes {abs(pair_row['overlap_first']):.2f}). {shown} Rule: largest smaller overlap among the samples whose "
-        f"two quartic modes overlap by less than {selection.NEARLY_ORTHOGONAL}; n = {pair_searched} searched.",
-        f"(c) Harmonic mode of {_name(phonon_row)} hybridised with a phonon (N e = "
-        f"{phonon_row['participants_harmonic']:.0f}) and (d) its quartic mode (N e = "
-        f"{phonon_row['participants_quartic']:.0f}, overlap {1 - phonon_row['harmonic_quartic_mismatch']:.2f}). Rule: "
-        f"largest ratio of the two N e among the samples with overlaps between {selection.SIZABLE_OVERLAP} and "
-        f"{selection.CLEARLY_MIXED}; n = {phonon_searched} searched. Fields are scaled such that the quartic mode's "
-        "largest component has the same size in both; boxes are periodic and shifted to centre the soft spot.",
+        _pair_text(pair_row, pair_searched),
+        shown,
+        _phonon_text(phonon_row, phonon_searched),
+        "Fields are scaled such that the quartic mode's largest component has the same size in both; boxes are periodic "
+        "and shifted to centre the soft spot.",
+    )
+
+
+def _pair_text(row, searched: int) -> str:
+    rule = f"two quartic modes that overlap by less than {selection.NEARLY_ORTHOGONAL}"
+    rule = (
+        f"Rule: the most even pair of the samples with {rule}; {row['qualified']} of n = {searched} searched"
+        if row["qualified"]
+        else f"None of n = {searched} searched has {rule}: shown is the sample where they differ most"
+    )
+    return (
+        f"(a) Harmonic mode of {_name(row)} that hybridises two soft spots, and (b) the two quartic modes behind it (first "
+        f"red, overlap with the harmonic mode {row['overlap_quartic']:.2f}; second, found from the difference of the "
+        f"two, purple, overlap {abs(row['overlap_harmonic']):.2f}; overlap of the two quartic modes "
+        f"{abs(row['overlap_first']):.2f}). {rule}."
+    )
+
+
+def _phonon_text(row, searched: int) -> str:
+    rule = f"an overlap between {selection.SIZABLE_OVERLAP} and {selection.CLEARLY_MIXED}"
+    rule = (
+        f"Rule: largest ratio of the two N e of the samples with {rule}; {row['qualified']} of n = {searched} searched"
+        if row["qualified"]
+        else f"None of n = {searched} searched has {rule}: shown is the sample with the largest ratio of the two N e"
+    )
+    return (
+        f"(c) Harmonic mode of {_name(row)} hybridised with a phonon (N e = {row['participants_harmonic']:.0f}) and (d) "
+        f"its quartic mode (N e = {row['participants_quartic']:.0f}, overlap "
+        f"{1 - row['harmonic_quartic_mismatch']:.2f}). {rule}."
     )
 
 
@@ -82,8 +105,8 @@ def _draw_pair(axes, spot) -> str:
     places = vectorfield.centred(spot.positions, spot.box_length, psi)
     scaled = [vectorfield.scaled_at(mode, psi) for mode in (first, second)]
     longest = max(vectorfield.largest_size(field) for field in (psi, *scaled))
-    vectorfield.draw(axes[0], places, spot.box_length, [Field(psi, style.BLUE, fraction)], longest)
-    fields = [Field(scaled[0], style.RED, fraction), Field(scaled[1], style.PURPLE, fraction)]
+    vectorfield.draw(axes[0], places, spot.box_length, [Field(psi, style.FIELD_BLUE, fraction)], longest)
+    fields = [Field(scaled[0], style.FIELD_RED, fraction), Field(scaled[1], style.FIELD_PURPLE, fraction)]
     vectorfield.draw(axes[1], places, spot.box_length, fields, longest)
     return f"The largest {vectorfield.shown_fraction(psi, fraction)} of the displacements of each mode are shown."
 
@@ -95,8 +118,8 @@ def _draw_phonon(axes, spot) -> None:
     places = vectorfield.centred(spot.positions, spot.box_length, mode)
     scaled = vectorfield.scaled_at(mode, psi)
     longest = max(vectorfield.largest_size(field) for field in (psi, scaled))
-    vectorfield.draw(axes[0], places, spot.box_length, [Field(psi, style.BLUE, fraction)], longest)
-    vectorfield.draw(axes[1], places, spot.box_length, [Field(scaled, style.RED, fraction)], longest)
+    vectorfield.draw(axes[0], places, spot.box_length, [Field(psi, style.FIELD_BLUE, fraction)], longest)
+    vectorfield.draw(axes[1], places, spot.box_length, [Field(scaled, style.FIELD_RED, fraction)], longest)
 
 
 if "snakemake" in globals():

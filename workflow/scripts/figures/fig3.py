@@ -43,8 +43,8 @@ def _draw_row(panels, letters: str, row, spot) -> None:
     fraction = FRACTION[spot.positions.shape[1]]
     places = vectorfield.centred(spot.positions, spot.box_length, mode)
     longest = max(vectorfield.largest_size(mode), vectorfield.largest_size(psi))
-    vectorfield.draw(panels[0], places, spot.box_length, [Field(psi, style.BLUE, fraction)], longest)
-    vectorfield.draw(panels[1], places, spot.box_length, [Field(mode, style.RED, fraction)], longest)
+    vectorfield.draw(panels[0], places, spot.box_length, [Field(psi, style.FIELD_BLUE, fraction)], longest)
+    vectorfield.draw(panels[1], places, spot.box_length, [Field(mode, style.FIELD_RED, fraction)], longest)
     for panel, letter, symbol, frequency in (
         (panels[0], letters[0], r"\hat\psi", f"\\omega_2 = {row['harmonic_frequency']:.3f}"),
         (panels[1], letters[1], r"\hat\pi_4", f"\\omega_4 = {row['quartic_frequency']:.3f}"),

@@ -35,8 +35,8 @@ def draw(observables, models, inherent_state, harmonic, quartic, pdf, png, capti
         panel.set_title(f"{spot.positions.shape[1]}D IPL, $N$ = {len(spot.positions)}")
         sentences.append(_describe(letter, row, spot, usable, samples))
     handles = [
-        Line2D([], [], color=style.BLUE, lw=2, label=r"$\Delta=\hat\pi_4-\hat\psi$ (scaled)"),
-        Line2D([], [], color=style.RED, lw=2, label=r"$\hat\pi_4$"),
+        Line2D([], [], color=style.FIELD_BLUE, lw=2, label=r"$\Delta=\hat\pi_4-\hat\psi$ (scaled)"),
+        Line2D([], [], color=style.FIELD_RED, lw=2, label=r"$\hat\pi_4$"),
     ]
     made.legend(handles=handles, loc="lower center", ncols=2)
     style.save(made, pdf, png)
@@ -54,7 +54,7 @@ def _draw_panel(panel, spot) -> None:
     scaled = vectorfield.scaled_at_core(difference, mode)
     shares = FRACTIONS[spot.positions.shape[1]]
     places = vectorfield.centred(spot.positions, spot.box_length, mode)
-    fields = [Field(scaled, style.BLUE, shares[0]), Field(mode, style.RED, shares[1])]
+    fields = [Field(scaled, style.FIELD_BLUE, shares[0]), Field(mode, style.FIELD_RED, shares[1])]
     vectorfield.draw(panel, places, spot.box_length, fields, vectorfield.largest_size(mode))
 
 

@@ -88,8 +88,9 @@ def _cubic_bound(panel, chosen) -> None:
 
 
 def _bound(panel) -> None:
-    """The line tau^2 = 3 kappa chi across the panel, without changing its limits."""
+    """The line tau^2 = 3 kappa chi across the panel."""
     x, y = panel.get_xlim(), panel.get_ylim()
+    y = y[0], max(y[1], 4 * x[1])
     panel.plot(x, 3 * np.array(x), color=style.BLACK, lw=0.9, zorder=5)
     # at the left, where the line runs above all points
     place = x[0] * (x[1] / x[0]) ** 0.22

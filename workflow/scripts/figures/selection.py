@@ -78,24 +78,29 @@ def second_modes(paths) -> pd.DataFrame:
 def hybridised_pair(samples: pd.DataFrame) -> pd.Series:
     """Fig. 1(a, b): of samples with second quartic modes, the one whose harmonic mode is most evenly two soft spots.
 
-    Largest min(|psi.pi4a|, |psi.pi4b|) among the samples with |pi4a.pi4b| < `NEARLY_ORTHOGONAL` (among all when there
-    is none).
+    Largest min(|psi.pi4a|, |psi.pi4b|) among the samples with |pi4a.pi4b| < `NEARLY_ORTHOGONAL`; where there is none,
+    the two most different quartic modes. The row has these overlaps as overlap_quartic, overlap_harmonic and
+    overlap_first, and `qualified`, the number of samples with nearly orthogonal modes.
     """
-    both = samples.assign(overlap_quartic=1 - samples["harmonic_quartic_mismatch"])
-    apart = both[both["overlap_first"].abs() < NEARLY_ORTHOGONAL]
-    both = apart if len(apart) else both
-    return both.loc[np.minimum(both["overlap_quartic"], both["overlap_harmonic"].abs()).idxmax()]
+    between = samples["overlap_first"].abs()
+    both = samples.assign(
+        overlap_quartic=1 - samples["harmonic_quartic_mismatch"], qualified=int((between < NEARLY_ORTHOGONAL).sum())
+    )
+    apart = both[between < NEARLY_ORTHOGONAL]
+    if apart.empty:
+        return both.loc[between.idxmin()]
+    return apart.loc[np.minimum(apart["overlap_quartic"], apart["overlap_harmonic"].abs()).idxmax()]
 
 
 def hybridised_with_phonon(samples: pd.DataFrame) -> pd.Series:
     """Fig. 1(c, d): the sample whose harmonic mode is spread widest beyond the soft spot that it still carries.
 
     Largest ratio of N e of the harmonic mode to N e of its quartic mode among the samples with |psi.pi4| between
-    `SIZABLE_OVERLAP` and `CLEARLY_MIXED` (among all when there is none).
+    `SIZABLE_OVERLAP` and `CLEARLY_MIXED` (among all when there is none). The row has their number as `qualified`.
     """
     overlap = 1 - samples["harmonic_quartic_mismatch"]
     mixed = samples[(overlap > SIZABLE_OVERLAP) & (overlap < CLEARLY_MIXED)]
-    mixed = mixed if len(mixed) else samples
+    mixed = (mixed if len(mixed) else samples).assign(qualified=len(mixed))
     return mixed.loc[(mixed["participants_harmonic"] / mixed["participants_quartic"]).idxmax()]
 
 

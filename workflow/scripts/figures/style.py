@@ -20,6 +20,8 @@ RESOLUTION = 300
 BLACK, ORANGE, SKY, GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
 YELLOW, BLUE, RED, PURPLE = "#F0E442", "#0072B2", "#D55E00", "#CC79A7"
 GREY = "#6E6E6E"
+# stronger tones for arrows, which fade with depth
+FIELD_BLUE, FIELD_RED, FIELD_PURPLE = "#2166AC", "#C4161C", "#7B3294"
 
 SERIES = (RED, BLUE, GREEN, PURPLE, ORANGE, SKY)
 MARKERS = ("o", "s", "^", "D", "v", "P")
@@ -61,14 +63,13 @@ RC = {
     "figure.dpi": 150,
     "savefig.dpi": RESOLUTION,
     "pdf.fonttype": 42,
-    "figure.constrained_layout.use": True,
 }
 
 
 def figure(width: float, height: float, rows: int = 1, columns: int = 1, **options):
     """A figure of `rows` x `columns` panels in the house style, `width` and `height` in inches."""
     plt.rcParams.update(RC)
-    made, axes = plt.subplots(rows, columns, figsize=(width, height), squeeze=False, **options)
+    made, axes = plt.subplots(rows, columns, figsize=(width, height), squeeze=False, layout="constrained", **options)
     return made, axes
 
 
@@ -77,7 +78,7 @@ def field_panels(side: float, rows: int, columns: int, below: float = 0.0):
     plt.rcParams.update(RC)
     head, gap = 0.24, 0.06
     width, height = columns * (side + gap) + gap, rows * (side + head + below) + gap
-    made = plt.figure(figsize=(width, height), layout="none")
+    made = plt.figure(figsize=(width, height))
     axes = np.empty((rows, columns), dtype=object)
     for row in range(rows):
         for column in range(columns):

@@ -14,7 +14,7 @@ LEAST_ARROWS = 40  # so that a small system's core is still seen when the stated
 CAMERA_DISTANCE = 3.0  # in box lengths, from the box's centre
 AZIMUTH, ELEVATION = math.radians(-62.0), math.radians(18.0)
 CORNERS = np.array([[x, y, z] for x in (-0.5, 0.5) for y in (-0.5, 0.5) for z in (-0.5, 0.5)])  # of the box
-FOG = 0.6  # how far the colour of the farthest arrow has faded to white
+FOG = 0.7  # how far the colour of the farthest arrow has faded to white
 LONGEST = {2: 0.11, 3: 0.19}  # length of the longest arrow in box lengths
 
 
@@ -54,7 +54,8 @@ def largest(vectors: np.ndarray, fraction: float) -> np.ndarray:
 
 def shown_fraction(vectors: np.ndarray, fraction: float) -> str:
     """The share of particles that `largest` keeps, for the caption."""
-    return f"{100 * len(largest(vectors, fraction)) / len(vectors):.2g} %"
+    share = 100 * len(largest(vectors, fraction)) / len(vectors)
+    return "100 %" if share == 100 else f"{share:.2g} %"
 
 
 def aligned(field: np.ndarray, reference: np.ndarray) -> np.ndarray:
@@ -160,7 +161,7 @@ def _draw_space(axes, places: np.ndarray, fields: list[Field], scale: float) -> 
         depth = depth.mean(axis=1)
         near = np.clip((depth + 0.75) / 1.5, 0.0, 1.0)
         shapes.append(_arrows(screen[:, 0], screen[:, 1], 0.010 + 0.012 * near))
-        colours.append(1 - (1 - np.array(to_rgb(field.colour))) * (1 - FOG * (1 - near))[:, None])
+        colours.append(1 - (1 - np.array(to_rgb(field.colour))) * (1 - FOG * (1 - near) ** 1.5)[:, None])
         depths.append(depth)
         floor = ends.copy()
         floor[..., 2] = -0.5

@@ -8,7 +8,7 @@ import pandas as pd
 # Snakemake puts a script's own folder on the path; the reading of tables lives beside the figures
 sys.path.append(str(Path(__file__).resolve().parents[1] / "figures"))
 
-import tabulate
+import table_files
 from campaign_data import read_models, read_samples
 from entry import run
 
@@ -43,7 +43,7 @@ def draw(observables, sheet, models, md, csv):
         )
     table = pd.DataFrame(rows).astype({"paper": "Int64"}).astype(object)
     table = table.where(table.notna(), None)
-    tabulate.write(
+    table_files.write(
         table, md, csv, "Table I. Samples of each ensemble.",
         "Failed: samples with a stage that did not succeed or a mode that did not converge; figures leave them out. Paper: "
         "Table I, and Sec. II for POLY (a dash where the paper has no such ensemble).",

@@ -8,7 +8,7 @@ import pandas as pd
 # Snakemake puts a script's own folder on the path; the reading of tables lives beside the figures
 sys.path.append(str(Path(__file__).resolve().parents[1] / "figures"))
 
-import tabulate
+import table_files
 from campaign_data import choose, read_models, read_samples
 from entry import run
 
@@ -25,7 +25,7 @@ def draw(observables, models, md, csv):
         sizes = [(f"{size:.0f}", group) for size, group in part.groupby("n_particles")]
         for size, group in sizes + ([("all", part)] if len(sizes) > 1 else []):
             rows.append(_row(known[name], temperature, size, group, hottest))
-    tabulate.write(
+    table_files.write(
         pd.DataFrame(rows), md, csv, "Table II. Athermal shear modulus G and mass density rho, in simulation units.",
         "G: mean over samples and strains with its standard error; the median is less sensitive to the low tail of small "
         "systems. The paper's G is for high parent temperature, so it stands only beside the hottest ensemble of a model.",
