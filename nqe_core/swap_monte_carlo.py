@@ -19,11 +19,11 @@ from nqe_core.kernels import monte_carlo as kernel
 from nqe_core.kernels.monte_carlo_lists import empty_lists, list_wide
 from nqe_core.models import Model
 
-SWEEPS_PER_CYCLE = 5  # displacements and swaps alternate in blocks of this many sweeps: sorting neighbours pays off
+SWEEPS_PER_CYCLE = 10  # displacements and swaps alternate in blocks of this many sweeps: sorting neighbours pays off
 TARGET_ACCEPTANCE = 0.4  # of displacements
 FIRST_STEP = 0.1  # half-width of the displacement cube before tuning
 # Beyond the range of the potential, in the length unit of the models: how far the pair list and the wide list look
-PAIR_SKIN, WIDE_SKIN = 0.4, 1.0
+PAIR_SKIN, WIDE_SKIN = 0.8, 1.6
 SIZE_WINDOW = 0.2  # polydisperse sizes are only exchanged when they differ by less: others are nearly always refused
 SECONDS_PER_CALL = 0.5  # the compiled loop returns this often, so that signals are heard; no result depends on it
 OVERLAP_TEMPERATURE, OVERLAP_SWEEPS = 5.0, 20  # of the short run that pushes random positions apart
@@ -113,9 +113,9 @@ class MetropolisWalker:
             count.astype(np.uint64), rng.integers(0, 2**64 - 1, size=4, dtype=np.uint64, endpoint=True),
             np.zeros(self.n),
         )  # fmt: skip
-        longest = skins[0] / math.sqrt(model.dimension)
+        longest = 0.5 * skins[0] / math.sqrt(model.dimension)
         energy = potential_energy(configuration, model)
-        self.progress = np.array([energy, min(FIRST_STEP if step is None else step, longest), 0.0, 1.0])
+        self.progress = np.array([energy, min(FIRST_STEP if step is None else step, longest), 0.0, kernel.HUGE])
         self.potential = tuple(model.potential)  # registers: the compiler would not load an array ahead of a branch
         largest = float(diameters.max())
         # lambda_ij as a function of one size peaks at 1 / (2 n_a)

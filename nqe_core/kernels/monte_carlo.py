@@ -159,9 +159,13 @@ def energy_at_size(i, diameter, diameters, potential, nonadditivity, widest, res
 
 
 @njit(cache=True, fastmath=True, error_model="numpy")
-def resize(i, old, new, diameters, particle_energy, potential, nonadditivity, lists):
+def resize(i, old, new, diameters, particle_energy, potential, nonadditivity, widest, resolution, lists):
     """Account for the new size of particle i in its neighbours' energies."""
+    larger = max(old, new)
+    reach2 = potential[0] / inverse_lambda_squared(larger, max(larger, widest), nonadditivity)
     for q in range(lists.near_start[i], lists.near_start[i + ONE]):
+        if lists.near_r2[q] - resolution > reach2:
+            break
         k = np.uint64(lists.near[q])
         before = lists.near_r2[q] * inverse_lambda_squared(old, diameters[k], nonadditivity)
         after = lists.near_r2[q] * inverse_lambda_squared(new, diameters[k], nonadditivity)
@@ -217,8 +221,8 @@ def swap(walker, progress, lists, box, potential, nonadditivity, widest, largest
             )
         if grown + shrunk <= limit:
             progress[ENERGY] += grown + shrunk - own[i] - own[j]
-            resize(i, small, large, diameters, own, potential, nonadditivity, lists)
-            resize(j, large, small, diameters, own, potential, nonadditivity, lists)
+            resize(i, small, large, diameters, own, potential, nonadditivity, widest, resolution, lists)
+            resize(j, large, small, diameters, own, potential, nonadditivity, widest, resolution, lists)
             own[i], own[j] = grown, shrunk
             owner[s], owner[t] = j, i
             accepted += 1
@@ -247,7 +251,7 @@ def run_cycles(
     trace : ndarray, shape=(n_cycles, 3)
         Filled with the energy after each cycle and the accepted moves of both kinds.
     """
-    longest_step = skins[0] / np.sqrt(len(box))
+    longest_step = 0.5 * skins[0] / np.sqrt(len(box))  # longer ones would use up a list in a few moves
     for cycle in range(trace.shape[0]):
         lists, moved = displace(
             walker, progress, lists, box, potential, nonadditivity, skins, largest_range, temperature, displacements

@@ -13,8 +13,6 @@ from collections import namedtuple
 import numpy as np
 from numba import njit
 
-from nqe_core.kernels.pair_potential import inverse_lambda_squared
-
 ONE = np.uint64(1)
 LANES = np.uint64(8)
 SHELLS = np.uint64(32)  # resolution of the order by distance
@@ -214,22 +212,32 @@ def pad_row(entry, value, first, filled):
     return filled
 
 
+@njit(cache=True, fastmath=True, error_model="numpy")
+def row_scales(i, found, member, diameters, cutoff, nonadditivity, skin, scale, reach2):
+    """1 / lambda_ij^2 and the squared list radius of every member of a row."""
+    for q in range(found):
+        a, b = diameters[i], diameters[np.uint64(member[q])]
+        lam = 0.5 * (a + b) * (1.0 - nonadditivity * abs(a - b))
+        scale[q] = 1.0 / (lam * lam)
+        reach = cutoff * lam + skin
+        reach2[q] = reach * reach
+
+
 @njit(cache=True, error_model="numpy")
 def select_pairs(x, diameters, box, cutoff, nonadditivity, largest, skin, lists):
     """From the wide list, the pairs closer than cutoff * lambda_ij + skin."""
     n = np.uint64(diameters.size)
     pair, pair_scale = lists.pair, lists.pair_scale
-    member, r2 = np.empty(n, np.uint32), np.empty(n)
+    member, r2, scale, reach2 = np.empty(n, np.uint32), np.empty(n), np.empty(n), np.empty(n)
     filled = np.uint64(0)
     for i in range(n):
         first = filled
         found = row_within(i, x, box, (cutoff * largest + skin) ** 2, lists, member, r2)
+        row_scales(i, found, member, diameters, cutoff, nonadditivity, skin, scale, reach2)
         for q in range(found):
-            w = inverse_lambda_squared(diameters[i], diameters[np.uint64(member[q])], nonadditivity)
-            reach = cutoff / np.sqrt(w) + skin
             pair[filled] = member[q]
-            pair_scale[filled] = w
-            filled += np.uint64(r2[q] < reach * reach)
+            pair_scale[filled] = scale[q]
+            filled += np.uint64(r2[q] < reach2[q])
         filled = pad_row(pair, pair_scale, first, filled)
         lists.pair_start[i + ONE] = filled
     lists.pair_reference[:] = x
