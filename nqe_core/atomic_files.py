@@ -6,6 +6,8 @@ import hashlib
 import itertools
 import os
 import socket
+import time
+import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,11 +17,28 @@ import numpy as np
 from nqe_core.file_schema import UNREPRODUCIBLE, Field
 
 _serial = itertools.count()
+_token = uuid.uuid4().hex[:8]
+
+LONG_SILENT = 3600.0  # seconds; no write takes as long
 
 
 def own_name() -> str:
-    """A name that no other process, on any node, uses for its files: host, process and a serial number."""
-    return f"{socket.gethostname()}-{os.getpid()}-{next(_serial)}"
+    """A name that no other process uses for its files, on any node, nor a later one with the same number."""
+    return f"{socket.gethostname()}-{os.getpid()}-{_token}-{next(_serial)}"
+
+
+def is_abandoned(aside: Path) -> bool:
+    """Whether the writer of a temporary file is gone: its process is no more, or, on another host, it is long silent."""
+    host, process, _, _ = aside.name.removesuffix(".tmp").rsplit("-", 3)
+    try:
+        if not host.endswith(f".{socket.gethostname()}"):
+            return time.time() - aside.stat().st_mtime > LONG_SILENT
+        os.kill(int(process), 0)
+    except (ProcessLookupError, FileNotFoundError):
+        return True
+    except PermissionError:
+        return False  # somebody else's process
+    return False
 
 
 def sync_folder(folder: Path) -> None:

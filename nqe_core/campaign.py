@@ -146,7 +146,7 @@ def run(job: Job, output: Path, options: Options | None = None) -> int:
                 crew.abort(MISUSED if isinstance(error, InputError) else FAILED)
             raise
         finally:
-            member.folder.leave()
+            member.folder.leave(member.name)
 
 
 class _Member:
@@ -161,6 +161,7 @@ class _Member:
 
     def join(self, name: str) -> None:
         """Enter the folder of a run."""
+        self.name = name
         folder = self.folder.path / f"run.{name}"
         self.claims = Claims(folder, self.crew.rank, self.crew.size > 1)
         self.watch = Watch(folder, self.options.patience)
@@ -267,6 +268,8 @@ class _Member:
             return self.resumable(interrupted)
         if missing:
             raise RuntimeError(f"{len(missing)} samples have no rows, the first is {missing[0]}")
+        if not all(path.exists() for path in set(owners.values())):
+            return self.resumable("another process has removed parts")
         failures = self.folder.failures(owners)
         own = [reason for reason in failures if not reason.startswith("upstream: ")]
         refused = len(own) > self.options.max_failed_fraction * len(self.job.samples)

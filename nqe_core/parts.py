@@ -21,7 +21,7 @@ from pathlib import Path
 
 import numpy as np
 
-from nqe_core.atomic_files import own_name, written_aside
+from nqe_core.atomic_files import is_abandoned, own_name, written_aside
 from nqe_core.jobs import Checkpoint, Job
 from nqe_core.storage import ChunkReader, StorageError, write_stage_file
 
@@ -47,6 +47,7 @@ class PartFolder:
         self.output = Path(output)
         self.path = self.output.with_name(self.output.name + ".parts")
         self.job = job
+        self.locked = True
         self._lock = None
 
     def create(self) -> None:
@@ -61,13 +62,12 @@ class PartFolder:
                 owner = stream.read().strip() or "unknown"
                 stream.close()
                 raise Busy(f"{self.output}: another process ({owner}) is writing it") from None
-            # no locks on this file system: own names and renames still keep files whole
+            self.locked = False  # no locks on this file system: own names and renames still keep files whole
         stream.truncate(0)
         stream.write(f"process {os.getpid()} on {socket.gethostname()}")
         stream.flush()
         self._lock = stream
-        for leftover in self.output.parent.glob(f".{self.output.name}.*.tmp"):
-            leftover.unlink(missing_ok=True)
+        remove_abandoned(self.output.parent.glob(f".{self.output.name}.*.tmp"))
 
     def scan(self) -> tuple[dict[int, Path], list[Path]]:
         """What an earlier, interrupted run of the same job left.
@@ -157,18 +157,25 @@ class PartFolder:
         """Remove the files of this job, now that its output is complete."""
         for path in known:
             path.unlink(missing_ok=True)
-        for pattern in ("unit.*.npz", ".*.tmp"):
-            for path in self.path.glob(pattern):
-                path.unlink(missing_ok=True)
+        for path in self.path.glob("unit.*.npz"):
+            path.unlink(missing_ok=True)
+        remove_abandoned(self.path.glob(".*.tmp"))
 
-    def leave(self) -> None:
-        """Let others in; removes the folder when nothing is kept in it."""
+    def leave(self, run: str) -> None:
+        """End a run of that name and let others in; removes the folder when nothing is kept in it."""
         if self._lock is None:
             return  # somebody else's
-        for path in self.path.glob("run.*"):
+        for path in self.path.glob("run.*" if self.locked else f"run.{run}"):
             shutil.rmtree(path, ignore_errors=True)
         (self.path / "lock").unlink(missing_ok=True)
         with suppress(OSError):  # parts are kept, or another process still writes
             self.path.rmdir()
         self._lock.close()
         self._lock = None
+
+
+def remove_abandoned(paths: Iterable[Path]) -> None:
+    """Remove what killed writers left."""
+    for path in paths:
+        if is_abandoned(path):
+            path.unlink(missing_ok=True)

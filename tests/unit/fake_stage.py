@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import errno
+import fcntl
 import os
 import signal
 import sys
@@ -77,6 +79,10 @@ def fake_job(
     return Job("fake", FIELDS, attributes, walkers(range(n_samples), per_unit), rows)
 
 
+def no_locks(*_) -> None:
+    raise OSError(errno.ENOLCK, "no locks here")
+
+
 def main() -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("output", type=Path)
@@ -88,7 +94,10 @@ def main() -> int:
     parser.add_argument("--patience", type=float, default=600.0)
     parser.add_argument("--kill-at", type=int, default=-1)
     parser.add_argument("--broken-at", type=int, default=-1)
+    parser.add_argument("--no-locks", action="store_true")
     options = parser.parse_args()
+    if options.no_locks:
+        fcntl.flock = no_locks
     job = fake_job(
         options.n_samples, options.per_unit, options.sleep, kill_at=options.kill_at, broken_at=options.broken_at
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -13,6 +14,7 @@ import numpy as np
 import pytest
 from fake_stage import BLOCKS, FIELDS, fake_job
 
+from nqe_core.atomic_files import is_abandoned
 from nqe_core.campaign import DONE, FAILED, RESUMABLE, Options, run
 from nqe_core.crew import Claims, Interrupted, Interruption, Watch, check_launcher, launched_processes, shares
 from nqe_core.errors import InputError
@@ -163,7 +165,7 @@ def test_a_checkpoint_ahead_of_its_rows_is_not_used(tmp_path):
     folder.create()
     found = list(fake_job(per_unit=12).compute(range(12), None, lambda: None))[:30]
     folder.write_checkpoint(range(12), found[29] if hasattr(found[29], "values") else found[28])
-    folder.leave()
+    folder.leave("")
     assert run(fake_job(per_unit=12), output, options()) == DONE
     assert checksum(output) == checksum(clean)
 
@@ -186,8 +188,36 @@ def test_a_second_writer_is_kept_out(tmp_path):
     assert f"another process (process {os.getpid()}" in log.getvalue()
     with pytest.raises(Busy):
         PartFolder(tmp_path / "0000.h5", fake_job()).create()
-    folder.leave()
+    folder.leave("")
     assert run(fake_job(), tmp_path / "0000.h5", options()) == DONE
+
+
+def test_two_writers_without_locks_both_end_with_a_whole_file(tmp_path, fake_command, reference):
+    """A file system without locks, and a job that was started twice."""
+    output = tmp_path / "0000.h5"
+    both = [
+        start(fake_command, output, "--sleep", sleep, "--flush-seconds", 0.1, "--no-locks") for sleep in (0.1, 0.13)
+    ]
+    ends = [finish(process) for process in both]
+    assert {status for status, _ in ends} <= {DONE, RESUMABLE}, ends
+    assert DONE in {status for status, _ in ends}
+    assert checksum(output) == reference
+    assert [entry.name for entry in tmp_path.iterdir()] == ["0000.h5"]
+
+
+def test_files_of_killed_writers_are_removed_and_those_of_living_ones_kept(tmp_path):
+    host = socket.gethostname()
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    names = {f".0000.h5.{host}-{dead.pid}-abc-0.tmp": True, f".0000.h5.{host}-{os.getpid()}-abc-0.tmp": False,
+             ".0000.h5.elsewhere-1-1-abc-0.tmp": False}  # fmt: skip
+    for name in names:
+        (tmp_path / name).write_text("half a file")
+    assert {name: is_abandoned(tmp_path / name) for name in names} == names
+    os.utime(tmp_path / ".0000.h5.elsewhere-1-1-abc-0.tmp", (0, 0))
+    assert is_abandoned(tmp_path / ".0000.h5.elsewhere-1-1-abc-0.tmp")
+    assert run(fake_job(), tmp_path / "0000.h5", options()) == DONE
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == [f".0000.h5.{host}-{os.getpid()}-abc-0.tmp", "0000.h5"]
 
 
 def test_many_parts_are_merged_with_few_open_files(tmp_path, monkeypatch, reference):
