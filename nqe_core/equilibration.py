@@ -18,7 +18,7 @@ from nqe_core.errors import InputError
 from nqe_core.file_schema import missing_row, stage_fields
 from nqe_core.jobs import NUMERICAL_ERRORS, Checkpoint, Job, Pause, SampleFailure, job_attributes
 from nqe_core.models import Model
-from nqe_core.swap_monte_carlo import equilibrate, initial_configuration
+from nqe_core.swap_monte_carlo import SAMPLERS, equilibrate, initial_configuration
 
 # Attempted moves of a block: about a second, so that a signal is heard soon and little is lost by an interruption.
 ATTEMPTS_PER_BLOCK = 4_000_000
@@ -43,6 +43,8 @@ class Protocol:
         Share of swap moves.
     samples_per_walker : int
     root_seed : int
+    sampler : str
+        Key in `swap_monte_carlo.SAMPLERS`.
     """
 
     model: Model
@@ -54,6 +56,7 @@ class Protocol:
     swap_fraction: float
     samples_per_walker: int
     root_seed: int
+    sampler: str = "metropolis"
 
     def __post_init__(self) -> None:
         check_name(self.ensemble)
@@ -63,6 +66,8 @@ class Protocol:
             raise InputError(f"temperature is {self.temperature}, must be positive")
         if not 0 <= self.swap_fraction < 1:
             raise InputError(f"swap_fraction is {self.swap_fraction}, must be in [0, 1)")
+        if self.sampler not in SAMPLERS:
+            raise InputError(f"unknown sampler {self.sampler!r} (known: {', '.join(SAMPLERS)})")
         if self.samples_per_walker < 1:
             raise InputError(f"samples_per_walker is {self.samples_per_walker}, must be at least 1")
         if self.burn_in < 1:
@@ -113,7 +118,7 @@ def equilibrate_job(protocol: Protocol, first_sample: int, n_samples: int) -> Jo
         raise InputError(f"{n_samples} samples from {first_sample} on: must be at least 1, from 0 or more on")
     model = protocol.model
     fields = stage_fields("liquid", protocol.n_particles, model.dimension)
-    own = ("burn_in", "spacing", "swap_fraction", "samples_per_walker")
+    own = ("burn_in", "spacing", "swap_fraction", "samples_per_walker", "sampler")
     parameters = {**{name: getattr(protocol, name) for name in own}, "attempts_per_block": ATTEMPTS_PER_BLOCK}
     source = {
         "model": model.name,
@@ -125,7 +130,7 @@ def equilibrate_job(protocol: Protocol, first_sample: int, n_samples: int) -> Jo
         "root_seed": protocol.root_seed if protocol.root_seed < 2**63 else str(protocol.root_seed),
     }
     units = walkers(range(first_sample, first_sample + n_samples), protocol.samples_per_walker)
-    attributes = job_attributes("liquid", source, "Monte Carlo with displacements and swaps", parameters, {})
+    attributes = job_attributes("liquid", source, f"swap Monte Carlo, {protocol.sampler}", parameters, {})
 
     def rows(unit: range, checkpoint: Checkpoint | None, pause: Pause) -> Iterator[dict | Checkpoint]:
         try:
@@ -182,6 +187,7 @@ def _advance(protocol: Protocol, first_sample: int, walker: _Walker, sweeps: int
         walker.configuration, protocol.model, protocol.temperature, sweeps,
         protocol.stream(first_sample, walker.sample, walker.block),
         swap_fraction=protocol.swap_fraction, step=walker.step or None, tune=tune,
+        sampler=protocol.sampler,
     )  # fmt: skip
     if not np.isfinite(result.energy):
         raise SampleFailure("energy is not finite")

@@ -85,7 +85,7 @@ class Worker:
         except Interrupted as reason:
             self.report.interrupted = str(reason)
             self.claims.stop_all()
-        self.flush()
+        self.save()
         return self.report
 
     def _do(self, unit: range, done: frozenset[int]) -> None:

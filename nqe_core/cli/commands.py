@@ -57,6 +57,7 @@ def equilibrate(options: Namespace) -> int:
         swap_fraction=options.swap_fraction,
         samples_per_walker=options.samples_per_walker,
         root_seed=options.root_seed,
+        sampler=options.sampler,
     )
     return _run(equilibrate_job(protocol, options.first_sample, options.n_samples), options)
 

@@ -289,6 +289,7 @@ def test_a_position_that_is_not_a_number_stops_the_job(campaign, tmp_path):
         ({"burn_in": 0}, "burn_in is 0"),
         ({"spacing": 0}, "spacing is 0"),
         ({"ensemble": "no/path"}, "ensemble name 'no/path'"),
+        ({"sampler": "none"}, "unknown sampler 'none'"),
     ],
 )
 def test_a_bad_protocol_is_refused(changes, says):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import h5py
 import numpy as np
 import pytest
@@ -125,6 +127,17 @@ def test_a_crash_while_writing_leaves_the_old_file_and_nothing_else(tmp_path):
         write_stage_file(path, stage_fields("liquid", N, D), attributes(), rows(), 2)
     assert path.read_bytes() == before
     assert [entry.name for entry in tmp_path.iterdir()] == ["0000.h5"]
+
+
+def test_a_file_is_on_the_disk_before_it_has_its_name(tmp_path, monkeypatch):
+    steps, replace = [], os.replace
+    monkeypatch.setattr(os, "fsync", lambda descriptor: steps.append(os.readlink(f"/proc/self/fd/{descriptor}")))
+    monkeypatch.setattr(os, "replace", lambda old, new: steps.append("renamed") or replace(old, new))
+    write(tmp_path / "0000.h5")
+    aside, renamed, folder = steps
+    assert aside.startswith(f"{tmp_path}/.0000.h5.")
+    assert renamed == "renamed"
+    assert folder == str(tmp_path)
 
 
 @pytest.mark.parametrize("rows", [[random_row("liquid", 0)], [random_row("liquid", 0)] * 3])
