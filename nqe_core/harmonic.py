@@ -49,7 +49,7 @@ class HarmonicModes:
     method: str
 
 
-def lowest_modes(interactions: Interactions, n_modes: int = 1, method: str = "auto") -> HarmonicModes:
+def lowest_modes(interactions: Interactions, n_modes: int = 1, method: str = "auto", seed: int = SEED) -> HarmonicModes:
     """The `n_modes` lowest non-translational modes.
 
     Parameters
@@ -59,6 +59,8 @@ def lowest_modes(interactions: Interactions, n_modes: int = 1, method: str = "au
     method : {"auto", "chebyshev", "factorised", "arpack"}
         "arpack" is the paper's method, on M itself; "factorised" inverts M once (cheap in 2D); "chebyshev" filters
         with a polynomial of M and factorises nothing. "auto" takes the last in 3D and 4D, the second in 2D.
+    seed : int
+        Of the random field that the iteration starts from; fixed, since results must not depend on who asks.
 
     Raises
     ------
@@ -73,19 +75,18 @@ def lowest_modes(interactions: Interactions, n_modes: int = 1, method: str = "au
     if method == "auto":
         method = "factorised" if interactions.dimension == 2 else "chebyshev"
     solver = {"chebyshev": _chebyshev, "factorised": _factorised, "arpack": _arpack}[method]
-    return _rayleigh_ritz(interactions, solver(interactions, n_modes), method)
+    return _rayleigh_ritz(interactions, solver(interactions, n_modes, _start_vector(interactions, seed)), method)
 
 
-def _start_vector(interactions: Interactions) -> np.ndarray:
-    """A fixed random field: results must not depend on who asks."""
-    return np.random.default_rng(SEED).standard_normal(interactions.size)
+def _start_vector(interactions: Interactions, seed: int) -> np.ndarray:
+    return np.random.default_rng(seed).standard_normal(interactions.size)
 
 
-def _largest(operator: sparse_linalg.LinearOperator, n_modes: int, start: np.ndarray, tolerance: float) -> np.ndarray:
+def _largest(operator: sparse_linalg.LinearOperator, n_modes: int, start: np.ndarray, which: str = "LA") -> np.ndarray:
     """Eigenvectors of the largest eigenvalues of an operator, by ARPACK."""
     ncv = min(max(3 * n_modes + 10, 12), operator.shape[0] - 1)
     try:
-        _, vectors = sparse_linalg.eigsh(operator, k=n_modes, which="LA", v0=start, ncv=ncv, tol=tolerance)
+        _, vectors = sparse_linalg.eigsh(operator, k=n_modes, which=which, v0=start, ncv=ncv, tol=ARPACK_TOLERANCE)
     except sparse_linalg.ArpackNoConvergence as stuck:
         vectors = stuck.eigenvectors
         if vectors.shape[1] < n_modes:
@@ -101,23 +102,23 @@ def largest_eigenvalue_bound(interactions: Interactions) -> float:
     """An upper bound of M's spectrum, a few per cent above its largest eigenvalue."""
     operator = _operator(interactions, lambda z: interactions.hessian_product(z.reshape(-1)))
     top = sparse_linalg.eigsh(
-        operator, k=1, which="LA", v0=_start_vector(interactions), tol=1e-2, return_eigenvectors=False
+        operator, k=1, which="LA", v0=_start_vector(interactions, SEED), tol=1e-2, return_eigenvectors=False
     )
     return BOUND_MARGIN * float(top[0])
 
 
-def _chebyshev(interactions: Interactions, n_modes: int) -> np.ndarray:
+def _chebyshev(interactions: Interactions, n_modes: int, start: np.ndarray) -> np.ndarray:
     high = largest_eigenvalue_bound(interactions)
     spacing2 = (interactions.volume / interactions.n_particles) ** (2.0 / interactions.dimension)
     first_phonon = high / STIFFEST_OVER_TRANSVERSE * spacing2 * (2.0 * np.pi / interactions.box_length) ** 2
     low = min(WINDOW_OVER_FIRST_PHONON * first_phonon * (1.0 + n_modes / 12.0), WIDEST_WINDOW * high)
     while low <= WIDEST_WINDOW * high:
-        vectors = _largest(_filter(interactions, low, high), n_modes, _start_vector(interactions), ARPACK_TOLERANCE)
+        vectors = _largest(_filter(interactions, low, high), n_modes, start)
         # inside [low, high] the filter oscillates and orders nothing: all the modes must lie below it
         if max(interactions.cubic_scalars(v)[0] / float(v @ v) for v in vectors.T) < low:
             return vectors
         low *= 2.0
-    return _factorised(interactions, n_modes)
+    return _factorised(interactions, n_modes, start)
 
 
 def _filter(interactions: Interactions, low: float, high: float) -> sparse_linalg.LinearOperator:
@@ -134,13 +135,14 @@ def _filter(interactions: Interactions, low: float, high: float) -> sparse_linal
     return _operator(interactions, apply)
 
 
-def _factorised(interactions: Interactions, n_modes: int) -> np.ndarray:
+def _factorised(interactions: Interactions, n_modes: int, start: np.ndarray) -> np.ndarray:
     inverse = pseudo_inverse(interactions)
     operator = _operator(interactions, lambda z: inverse(z.reshape(-1)))
-    return _largest(operator, n_modes, _start_vector(interactions), ARPACK_TOLERANCE)
+    # by magnitude: a saddle's small negative eigenvalue is large and negative here, and must not be overlooked
+    return _largest(operator, n_modes, start, "LM")
 
 
-def _arpack(interactions: Interactions, n_modes: int) -> np.ndarray:
+def _arpack(interactions: Interactions, n_modes: int, start: np.ndarray) -> np.ndarray:
     """ARPACK on M itself, asking for the smallest.
 
     The translations are moved to the top of the spectrum. At zero they would be d-fold degenerate, and a Krylov space
@@ -154,7 +156,7 @@ def _arpack(interactions: Interactions, n_modes: int) -> np.ndarray:
 
     try:
         _, vectors = sparse_linalg.eigsh(
-            _operator(interactions, apply), k=n_modes, which="SA", v0=_start_vector(interactions),
+            _operator(interactions, apply), k=n_modes, which="SA", v0=start,
             ncv=min(max(2 * n_modes + 18, 24), size), maxiter=100 * size, tol=1e-12,
         )  # fmt: skip
     except sparse_linalg.ArpackNoConvergence as stuck:

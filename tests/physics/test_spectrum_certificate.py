@@ -1,0 +1,53 @@
+"""The certificate says yes to the lowest modes and no to any others."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from nqe_core import spectrum_certificate
+from nqe_core.configuration import Configuration
+from nqe_core.fire import quench
+from nqe_core.harmonic import lowest_modes
+from nqe_core.hessian_matrix import hessian
+from nqe_core.interactions import Interactions
+from nqe_core.models import MODELS
+from nqe_core.spectrum_certificate import certify, eigenvalues_below
+
+
+@pytest.fixture(scope="module", params=[("ipl2d", 100), ("ipl3d", 150)], ids=["2D", "3D"])
+def interactions(request):
+    name, n_particles = request.param
+    model, rng = MODELS[name], np.random.default_rng(3)
+    length = model.box_length(n_particles)
+    start = Configuration(
+        rng.random((n_particles, model.dimension)) * length, model.draw_diameters(n_particles, rng), length
+    )
+    return Interactions.of(quench(start, model).configuration, model)
+
+
+def without_first(modes):
+    return dataclasses.replace(modes, eigenvalues=modes.eigenvalues[1:], modes=modes.modes[1:])
+
+
+@pytest.mark.parametrize("by_inertia", [True, False])
+def test_certifies_the_lowest_modes_and_no_others(interactions, by_inertia, monkeypatch):
+    if not by_inertia:
+        monkeypatch.setitem(spectrum_certificate.LARGEST_FACTORISATION, interactions.dimension, 1)
+    modes = lowest_modes(interactions, 3)
+    good, bad = certify(interactions, modes), certify(interactions, without_first(modes))
+    assert (good.complete, good.found) == (True, 3)
+    assert (bad.complete, bad.expected, bad.found) == (False, 2, 3)
+    assert good.method == ("inertia" if by_inertia else "second start")
+
+
+def test_inertia_counts_like_a_dense_solver(interactions):
+    eigenvalues = np.linalg.eigvalsh(hessian(interactions).toarray())
+    for k in (interactions.dimension + 2, interactions.dimension + 20):
+        between = 0.5 * (eigenvalues[k - 1] + eigenvalues[k])
+        assert eigenvalues_below(interactions, between) == k
+
+
+def test_modes_do_not_depend_on_the_start(interactions):
+    one, other = lowest_modes(interactions, 2), lowest_modes(interactions, 2, seed=1)
+    np.testing.assert_allclose(one.eigenvalues, other.eigenvalues, rtol=1e-10)
