@@ -1,8 +1,8 @@
 """Jobs: what is to be done for one chunk of one stage.
 
-A `Job` does not say by whom: it has units of work (a sample, or a walker with all its
-samples), and a function that computes a unit's rows. Failure is data: a sample whose numerics fail becomes a row that
-says why, and later stages pass it on.
+A `Job` does not say by whom: it has units of work (a sample, or a walker with all its samples), and a function that
+computes a unit's rows. Failure is data: a sample whose numerics fail becomes a row that says why, and later stages
+pass it on.
 """
 
 from __future__ import annotations
