@@ -1,0 +1,128 @@
+"""Lowest normal modes against dense linear algebra, in every dimension and by every method."""
+
+import numpy as np
+import pytest
+
+from nqe_core import hessian, lowest_modes
+from nqe_core.hessian_matrix import block_jacobi, pseudo_inverse, without_translation
+from nqe_core.kernels.chebyshev import subtract_mean
+from nqe_core.kernels.lbfgs import apply_block_diagonal
+
+SOLVERS = ("chebyshev", "factorised", "arpack")
+
+
+@pytest.fixture(scope="module")
+def spectrum(glasses):
+    """`spectrum(name)`: eigenvalues and eigenvectors without the translations, by numpy."""
+    known = {}
+
+    def get(name):
+        if name not in known:
+            bonds = glasses(name).interactions
+            values, vectors = np.linalg.eigh(hessian(bonds).toarray())
+            known[name] = values[bonds.dimension :], vectors[:, bonds.dimension :]
+        return known[name]
+
+    return get
+
+
+@pytest.mark.parametrize("n_modes", [1, 4, 10])
+@pytest.mark.parametrize("method", SOLVERS)
+def test_agrees_with_dense_diagonalisation(glass, spectrum, method, n_modes):
+    values, vectors = spectrum(glass.model.name)
+    found = lowest_modes(glass.interactions, n_modes, method)
+    assert found.method == method
+    assert found.converged
+    # dense eigh itself is good to 1e-15 lambda_max / lambda_1 ~ 1e-12
+    np.testing.assert_allclose(found.eigenvalues, values[:n_modes], rtol=1e-9)
+    overlaps = np.abs(found.modes.reshape(n_modes, -1) @ vectors[:, :n_modes])
+    assert 1.0 - np.diag(overlaps).min() < 1e-8
+
+
+@pytest.mark.parametrize("method", SOLVERS)
+def test_no_mode_is_missed_in_other_samples(glasses, method):
+    """Degenerate translations and narrow filter windows have hidden modes before; 4D has most translations."""
+    for name, seeds in (("ipl4d", range(4)), ("ipl3d", range(3)), ("poly3d", range(3))):
+        for seed in seeds:
+            bonds = glasses(name, seed).interactions
+            lowest = np.linalg.eigvalsh(hessian(bonds).toarray())[bonds.dimension]
+            assert lowest_modes(bonds, 1, method).eigenvalues[0] == pytest.approx(lowest, rel=1e-9)
+
+
+@pytest.mark.parametrize("method", SOLVERS)
+def test_many_modes_of_a_small_system(glasses, method):
+    """Far more modes than the filter's first window holds."""
+    bonds = glasses("ipl2d", n_particles=64).interactions
+    values = np.linalg.eigvalsh(hessian(bonds).toarray())[2:]
+    for n_modes in (20, 40):
+        np.testing.assert_allclose(lowest_modes(bonds, n_modes, method).eigenvalues, values[:n_modes], rtol=1e-9)
+
+
+def test_modes_are_orthonormal_eigenvectors_without_translation(glass):
+    bonds = glass.interactions
+    found = lowest_modes(bonds, 4)
+    flat = found.modes.reshape(4, -1)
+    assert found.modes.shape == (4, bonds.n_particles, bonds.dimension)
+    np.testing.assert_allclose(flat @ flat.T, np.eye(4), atol=1e-12)
+    assert np.abs(found.modes.mean(axis=1)).max() < 1e-15
+    matrix = hessian(bonds)
+    for value, mode, residual in zip(found.eigenvalues, flat, found.residuals, strict=True):
+        off = np.linalg.norm(matrix @ mode - value * mode) / value
+        assert off < 1e-8
+        # the stored residual is the true one, down to the rounding of M.psi, 1e-16 lambda_max / lambda
+        assert off == pytest.approx(residual, abs=1e-12)
+        assert mode[np.argmax(np.abs(mode))] > 0
+    assert (np.diff(found.eigenvalues) > 0).all()
+
+
+def test_auto_takes_the_method_of_the_dimension(glass):
+    found = lowest_modes(glass.interactions)
+    assert found.method == ("factorised" if glass.model.dimension == 2 else "chebyshev")
+
+
+def test_same_call_same_bits(glass):
+    for method in SOLVERS:
+        one, other = (lowest_modes(glass.interactions, 2, method) for _ in range(2))
+        np.testing.assert_array_equal(one.modes, other.modes)
+
+
+def test_methods_agree_at_the_edge_of_what_can_be_asked(glasses):
+    bonds = glasses("ipl2d", n_particles=24).interactions
+    values = np.linalg.eigvalsh(hessian(bonds).toarray())[2:]
+    for method in SOLVERS:
+        np.testing.assert_allclose(lowest_modes(bonds, 45, method).eigenvalues, values[:45], rtol=1e-9)
+
+
+@pytest.mark.parametrize("name", ["ipl2d", "ipl3d"])
+def test_pseudo_inverse_is_numpys(glasses, name):
+    bonds = glasses(name, n_particles=100).interactions
+    dense = np.linalg.pinv(hessian(bonds).toarray(), rcond=1e-10, hermitian=True)
+    inverse = pseudo_inverse(bonds)
+    f = np.random.default_rng(0).standard_normal((bonds.n_particles, bonds.dimension))
+    wanted = (dense @ f.ravel()).reshape(f.shape)
+    # both lose lambda_max / lambda_1 ~ 1e3 over the rounding of M
+    np.testing.assert_allclose(inverse(f), wanted, rtol=0, atol=1e-10 * np.abs(wanted).max())
+    assert inverse(f.ravel()).shape == (f.size,)
+    uniform = np.full(f.shape, 0.3)
+    assert np.abs(inverse(uniform)).max() < 1e-14
+
+
+def test_block_jacobi_inverts_the_diagonal_blocks(glass):
+    bonds = glass.interactions
+    n, d = bonds.n_particles, bonds.dimension
+    blocks = block_jacobi(bonds)
+    np.testing.assert_allclose(
+        blocks.reshape(n, d, d) @ bonds.diagonal_blocks(), np.tile(np.eye(d), (n, 1, 1)), atol=1e-11
+    )
+    g = np.random.default_rng(1).standard_normal(n * d)
+    out = np.empty_like(g)
+    apply_block_diagonal(blocks, g, out, bonds.box)
+    np.testing.assert_allclose(out, np.einsum("nab,nb->na", blocks.reshape(n, d, d), g.reshape(n, d)).ravel())
+
+
+def test_mean_subtraction_in_python_and_compiled(glass):
+    d = glass.model.dimension
+    z = np.random.default_rng(2).standard_normal(glass.interactions.size) + 5.0
+    wanted = without_translation(z, d)
+    subtract_mean(z, glass.interactions.box)
+    np.testing.assert_allclose(z, wanted, atol=1e-13)

@@ -1,0 +1,144 @@
+"""What users may get wrong: one clear line, of one kind of error, that says what and where."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from nqe_core import (
+    MODELS,
+    Configuration,
+    InputError,
+    Interactions,
+    Model,
+    equilibrate,
+    find_cubic_mode,
+    find_quartic_mode,
+    forces,
+    get_model,
+    lowest_modes,
+    participation_ratio,
+    potential_energy,
+    pressure,
+    quench,
+    shear_strain_coupling,
+    stiffness,
+)
+from nqe_core.nonlinear_modes import preconditioner
+
+
+@pytest.fixture
+def refused():
+    """`refused(function, *args, says=...)`: it raises InputError, a ValueError, with one line that says it."""
+
+    def check(function, *arguments, says, **options):
+        with pytest.raises(InputError) as caught:
+            function(*arguments, **options)
+        assert isinstance(caught.value, ValueError)
+        line = str(caught.value)
+        assert line
+        assert "\n" not in line
+        assert says in line, line
+
+    return check
+
+
+def good(n=100):
+    model = MODELS["ipl3d"]
+    rng = np.random.default_rng(0)
+    length = model.box_length(n)
+    return rng.random((n, 3)) * length, model.draw_diameters(n, rng), length
+
+
+def test_positions(refused):
+    positions, diameters, length = good()
+    for value in (np.nan, np.inf, -np.inf):
+        broken = positions.copy()
+        broken[17, 1] = value
+        refused(Configuration, broken, diameters, length, says="particle 17")
+    refused(Configuration, positions.ravel(), diameters, length, says="(300,)")
+    refused(Configuration, positions.T, diameters, length, says="(3, 100)")
+    refused(Configuration, positions[:, :1], diameters, length, says="d = 2, 3 or 4")
+    refused(Configuration, np.zeros((100, 5)), diameters, length, says="d = 2, 3 or 4")
+
+
+def test_diameters_and_box(refused):
+    positions, diameters, length = good()
+    refused(Configuration, positions, diameters[:-1], length, says="(99,)")
+    for value in (0.0, -1.0, np.nan, np.inf):
+        broken = diameters.copy()
+        broken[5] = value
+        refused(Configuration, positions, broken, length, says="particle 5")
+    for value in (0.0, -3.0, np.nan, np.inf):
+        refused(Configuration, positions, diameters, value, says="box_length")
+
+
+USERS = (potential_energy, forces, pressure, quench, Interactions.of)
+
+
+@pytest.mark.parametrize("function", USERS, ids=lambda f: f.__qualname__)
+def test_configuration_and_model_must_fit(refused, function):
+    positions, diameters, length = good()
+    configuration = Configuration(positions, diameters, length)
+    refused(function, configuration, MODELS["ipl2d"], says="3 dimensions")
+    narrow = Configuration(positions, diameters, 2 * 1.48 * 1.4 - 1e-9)
+    refused(function, narrow, MODELS["ipl3d"], says="too small for the cutoff")
+
+
+def test_liquid_must_fit(refused):
+    positions, diameters, length = good()
+    configuration = Configuration(positions, diameters, length)
+    rng = np.random.default_rng(0)
+    refused(equilibrate, configuration, MODELS["ipl2d"], 2.0, 1, rng, says="3 dimensions")
+
+
+@pytest.mark.parametrize("find", [find_quartic_mode, find_cubic_mode])
+def test_starts_of_a_minimisation(glasses, refused, find):
+    bonds = glasses("ipl3d").interactions
+    n = bonds.n_particles
+    good_start = np.random.default_rng(0).standard_normal((n, 3))
+    refused(find, bonds, np.zeros((n, 3)), says="start")
+    # translations that float64 cannot average exactly
+    refused(find, bonds, np.tile([0.1, 0.7, 0.3], (n, 1)), says="translation")
+    broken = good_start.copy()
+    broken[3, 2] = np.nan
+    refused(find, bonds, broken, says="not finite")
+    for wrong in (good_start.T, good_start[:-1], good_start[:, :2], good_start[None]):
+        refused(find, bonds, wrong, says="shape")
+    refused(find, bonds, good_start, method="newton", says="newton")
+
+
+def test_fields_of_the_wrong_shape(glasses, refused):
+    bonds = glasses("ipl3d").interactions
+    transposed = np.ones((3, bonds.n_particles))
+    for function in (bonds.hessian_product, bonds.cubic_field, bonds.quartic_field, bonds.cubic_scalars):
+        refused(function, transposed, says="shape")
+    refused(stiffness, bonds, transposed, says="shape")
+    refused(participation_ratio, np.ones(12), says="(N, d)")
+
+
+def test_unknown_names(glasses, refused):
+    bonds = glasses("ipl2d").interactions
+    refused(lowest_modes, bonds, 1, "lapack", says="lapack")
+    refused(lowest_modes, bonds, 0, says="n_modes is 0")
+    refused(lowest_modes, bonds, bonds.size, says="n_modes")
+    refused(shear_strain_coupling, bonds, "simple_xz", says="simple_xz")
+    refused(shear_strain_coupling, bonds, "bulk", says="bulk")
+    refused(preconditioner, bonds, "amg", says="amg")
+    refused(get_model, "kob_andersen", says="kob_andersen")
+
+
+def test_models(refused):
+    parameters = MODELS["ipl3d"].parameters()
+    assert Model.from_parameters("ipl3d", parameters) == MODELS["ipl3d"]
+    for key, value in (
+        ("dimension", 5), ("dimension", 3.0), ("exponent", 12), ("number_density", -0.8), ("cutoff", 0.0),
+        ("smallest_diameter", float("nan")), ("largest_diameter", 0.5), ("nonadditivity", 3.0),
+        ("size_distribution", "ternary"), ("number_density", "0.8"), ("dimension", True),
+    ):  # fmt: skip
+        refused(Model.from_parameters, "ipl3d", {**parameters, key: value}, says=key)
+    refused(Model.from_parameters, "ipl3d", {**parameters, "colour": 1}, says="colour")
+    del parameters["cutoff"]
+    refused(Model.from_parameters, "ipl3d", parameters, says="cutoff")
+    refused(MODELS["ipl4d"].check_particles, 200, says="200")
+    refused(replace, MODELS["ipl2d"], cutoff=-1.0, says="cutoff")
