@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from nqe_core import swap_monte_carlo
 from nqe_core.configuration import Configuration, minimum_image
 from nqe_core.energy import potential_energy, pressure
 from nqe_core.kernels import monte_carlo as kernel
 from nqe_core.models import MODELS
-from nqe_core.swap_monte_carlo import MetropolisWalker, equilibrate, initial_configuration
+from nqe_core.swap_monte_carlo import SAMPLERS, equilibrate, initial_configuration, metropolis
+from nqe_core.swap_monte_carlo.hybrid import HybridWalker
+from nqe_core.swap_monte_carlo.metropolis import MetropolisWalker
 
 # A test with a fixed seed fails by chance once for all seeds; a wrong acceptance rule gives far less than this.
 LEAST_P = 1e-4
@@ -31,17 +32,21 @@ def swap_only(walker: MetropolisWalker, attempts: int) -> int:
     )  # fmt: skip
 
 
-def separation_samples(model_name: str, temperature: float, n_samples: int, rng) -> tuple[np.ndarray, float]:
-    """Distances of two particles alone in a periodic box, far enough apart in the run to be independent."""
+def separation_samples(model_name: str, temperature: float, rng, sampler="metropolis", n_samples=4000):
+    """Distances of two particles alone in a periodic box, far enough apart in the run to be independent, and its L."""
     model = MODELS[model_name]
     box_length = 2.0 * model.largest_range + 0.01
     positions = np.full((2, model.dimension), 0.25 * box_length)
     positions[1] += 1.3 / np.sqrt(model.dimension)
     start = Configuration(positions, [model.smallest_diameter, model.largest_diameter], box_length)
-    walker = MetropolisWalker(start, model, temperature, rng, swap_fraction=0.2, step=1.0)
+    if sampler == "hybrid":
+        # long steps, a good part of which is refused: the test on the total energy has something to correct
+        walker, sweeps = HybridWalker(start, model, temperature, rng, swap_fraction=0.2, step=0.12), 20
+    else:
+        walker, sweeps = MetropolisWalker(start, model, temperature, rng, swap_fraction=0.2, step=1.0), 200
     distances = np.empty(n_samples)
     for k in range(n_samples):
-        walker.run(200, np.zeros(1))
+        walker.run(sweeps, np.zeros(1 if sampler == "metropolis" else 10))
         r = minimum_image(np.diff(walker.configuration().positions, axis=0), box_length)
         distances[k] = np.sqrt((r * r).sum())
     return distances, box_length
@@ -64,17 +69,20 @@ def exact_separation_cdf(model_name: str, temperature: float, box_length: float,
     return lambda r: np.interp(np.square(r), r2[order], weight / weight[-1])
 
 
-@pytest.mark.parametrize("model_name", ["ipl2d", "ipl3d", "ipl4d", "poly3d"])
-def test_two_particles_follow_boltzmann(model_name):
+@pytest.mark.parametrize(
+    ("model_name", "sampler"),
+    [(name, "metropolis") for name in MODELS] + [("ipl2d", "hybrid"), ("ipl4d", "hybrid"), ("poly3d", "hybrid")],
+)
+def test_two_particles_follow_boltzmann(model_name, sampler):
     rng = np.random.default_rng(1)
-    distances, box_length = separation_samples(model_name, 0.7, 4000, rng)
+    distances, box_length = separation_samples(model_name, 0.7, rng, sampler)
     cdf = exact_separation_cdf(model_name, 0.7, box_length, rng)
     assert stats.kstest(distances, cdf).pvalue > LEAST_P
 
 
 def test_two_particles_would_show_a_wrong_temperature():
     rng = np.random.default_rng(1)
-    distances, box_length = separation_samples("ipl2d", 0.7, 4000, rng)
+    distances, box_length = separation_samples("ipl2d", 0.7, rng)
     assert stats.kstest(distances, exact_separation_cdf("ipl2d", 7.0, box_length, rng)).pvalue < LEAST_P
 
 
@@ -132,20 +140,21 @@ def small_liquid(model_name: str, seed: int = 3) -> tuple:
     return model, initial_configuration(model, n, np.random.default_rng(seed))
 
 
+@pytest.mark.parametrize("sampler", SAMPLERS)
 @pytest.mark.parametrize("model_name", MODELS)
-def test_bookkeeping(model_name):
+def test_bookkeeping(model_name, sampler):
     """The running energy is the energy, and swaps move sizes but never make any."""
     model, start = small_liquid(model_name)
-    result = equilibrate(start, model, 2.0, 103, np.random.default_rng(4), swap_fraction=0.5)
+    result = equilibrate(start, model, 2.0, 503, np.random.default_rng(4), swap_fraction=0.5, sampler=sampler)
     fresh = potential_energy(result.configuration, model) / start.n_particles
     assert result.energy == fresh
     assert result.energies[-1] == pytest.approx(fresh, rel=ENERGY_TOLERANCE)
     assert np.array_equal(np.sort(result.configuration.diameters), np.sort(start.diameters))
     assert not np.array_equal(result.configuration.diameters, start.diameters)
-    assert 0.3 < result.displacement_acceptance < 0.5
+    assert abs(result.displacement_acceptance - {"metropolis": 0.4, "hybrid": 0.75}[sampler]) < 0.3
     assert 0.0 < result.swap_acceptance < 0.7
-    assert result.energies.shape == (11,)
-    assert result.sweeps == 103
+    assert result.sweeps == 503
+    assert result.energies.size == {"metropolis": 51, "hybrid": 21}[sampler]
 
 
 def test_without_swaps_everybody_keeps_the_size():
@@ -175,7 +184,7 @@ def test_same_stream_same_bits_whatever_the_block_length(monkeypatch):
     model, start = small_liquid("poly3d")
     runs = []
     for seconds in (0.0, 0.02, 100.0):
-        monkeypatch.setattr(swap_monte_carlo, "SECONDS_PER_CALL", seconds)
+        monkeypatch.setattr(metropolis, "SECONDS_PER_CALL", seconds)
         runs.append(equilibrate(start, model, 1.3, 200, np.random.default_rng(8)))
     for run in runs[1:]:
         assert np.array_equal(run.configuration.positions, runs[0].configuration.positions)
@@ -183,7 +192,25 @@ def test_same_stream_same_bits_whatever_the_block_length(monkeypatch):
         assert np.array_equal(run.energies, runs[0].energies)
         assert run.step == runs[0].step
     other = equilibrate(start, model, 1.3, 200, np.random.default_rng(9))
+    hybrids = [equilibrate(start, model, 1.3, 100, np.random.default_rng(8), sampler="hybrid") for _ in range(2)]
+    assert np.array_equal(hybrids[0].configuration.positions, hybrids[1].configuration.positions)
+    assert np.array_equal(hybrids[0].configuration.diameters, hybrids[1].configuration.diameters)
     assert not np.array_equal(other.configuration.positions, runs[0].configuration.positions)
+
+
+def test_samplers_agree_on_the_energy_distribution():
+    """Energies of a small liquid, far enough apart to be independent: two samples of one distribution."""
+    model, rng = MODELS["ipl2d"], np.random.default_rng(6)
+    energies = {}
+    for sampler in SAMPLERS:
+        run = equilibrate(initial_configuration(model, 64, rng), model, 2.0, 1000, rng, sampler=sampler)
+        run = equilibrate(
+            run.configuration, model, 2.0, 60_000, rng, swap_fraction=0.3, step=run.step, tune=False, sampler=sampler
+        )
+        energies[sampler] = run.energies[:: {"metropolis": 10, "hybrid": 4}[sampler]]
+    assert stats.ks_2samp(*energies.values()).pvalue > LEAST_P
+    # the spread is the heat capacity: narrower or wider by a tenth would be another temperature
+    assert np.std(energies["hybrid"]) == pytest.approx(np.std(energies["metropolis"]), rel=0.1)
 
 
 def mean_and_error(series: np.ndarray, n_blocks: int = 20) -> tuple[float, float]:
@@ -192,13 +219,14 @@ def mean_and_error(series: np.ndarray, n_blocks: int = 20) -> tuple[float, float
     return float(series.mean()), float(blocks.std(ddof=1) / np.sqrt(n_blocks))
 
 
-def test_liquid_energy_and_pressure_of_the_binary_mixture():
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_liquid_energy_and_pressure_of_the_binary_mixture(sampler):
     """3D IPL at T = 2: u/N = 9.01(1), virial pressure 27.7 (molecular dynamics of this potential, N = 2048)."""
     model, rng = MODELS["ipl3d"], np.random.default_rng(12)
-    run = equilibrate(initial_configuration(model, 500, rng), model, 2.0, 1000, rng)
+    run = equilibrate(initial_configuration(model, 500, rng), model, 2.0, 1000, rng, sampler=sampler)
     energies, pressures = [], []
     for _ in range(60):
-        run = equilibrate(run.configuration, model, 2.0, 100, rng, step=run.step, tune=False)
+        run = equilibrate(run.configuration, model, 2.0, 100, rng, step=run.step, tune=False, sampler=sampler)
         energies.extend(run.energies)
         pressures.append(pressure(run.configuration, model))
     energy, error = mean_and_error(np.array(energies))

@@ -9,7 +9,8 @@ from nqe_core.configuration import Configuration
 from nqe_core.errors import InputError
 from nqe_core.kernels.monte_carlo import uniform
 from nqe_core.models import MODELS
-from nqe_core.swap_monte_carlo import equilibrate, initial_configuration, partner_ranges
+from nqe_core.swap_monte_carlo import equilibrate, initial_configuration
+from nqe_core.swap_monte_carlo.walker import partner_ranges
 
 
 def test_random_numbers_are_xoshiro256plusplus():

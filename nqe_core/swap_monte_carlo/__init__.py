@@ -1,0 +1,88 @@
+"""Equilibrium liquids by Monte Carlo with displacements and size swaps.
+
+One call serves every sampler in `SAMPLERS`: `metropolis` is the classical one and the reference, `hybrid` moves all
+particles at once along short trajectories of molecular dynamics. Both sample the same distribution exactly.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+
+from nqe_core.configuration import Configuration
+from nqe_core.energy import check_fits
+from nqe_core.errors import InputError
+from nqe_core.models import Model
+from nqe_core.swap_monte_carlo.hybrid import run_hybrid
+from nqe_core.swap_monte_carlo.metropolis import run_metropolis
+from nqe_core.swap_monte_carlo.walker import MonteCarloResult
+
+__all__ = ["SAMPLERS", "MonteCarloResult", "Sampler", "equilibrate", "initial_configuration"]
+
+OVERLAP_TEMPERATURE, OVERLAP_SWEEPS = 5.0, 20  # of the short run that pushes random positions apart
+
+# A sampler takes (configuration, model, temperature, sweeps, rng, swap_fraction, step, tune), checked by `equilibrate`
+Sampler = Callable[..., MonteCarloResult]
+SAMPLERS: dict[str, Sampler] = {"metropolis": run_metropolis, "hybrid": run_hybrid}
+
+
+def equilibrate(
+    configuration: Configuration, model: Model, temperature: float, sweeps: int, rng: np.random.Generator,
+    swap_fraction: float = 0.2, step: float | None = None, tune: bool = True, sampler: str = "metropolis",
+) -> MonteCarloResult:  # fmt: skip
+    """Sample the canonical distribution exp(-U / T) over positions and over assignments of the given sizes.
+
+    Parameters
+    ----------
+    configuration : Configuration
+        Where to start.
+    model : Model
+    temperature : float
+        T, in the energy unit of the potential.
+    sweeps : int
+        Of N attempted moves each; the hybrid sampler counts a time step as N attempted displacements.
+    rng : numpy.random.Generator
+        The result is a function of its state and of the other arguments.
+    swap_fraction : float, in [0, 1)
+        Share of the attempts that exchange two particles' sizes; 0 keeps every particle's own.
+    step : float, optional
+        Half-width of the displacement cube, or time step, to start with (`MonteCarloResult.step` of a run before).
+    tune : bool
+        Adapt the step during the first half of the sweeps. Moves while tuning only nearly sample the distribution:
+        tune while equilibrating, not while keeping samples.
+    sampler : str
+        Key in `SAMPLERS`.
+
+    Raises
+    ------
+    InputError
+        A box too small, a temperature that is not positive, a swap fraction outside [0, 1), an unknown sampler.
+    """
+    check_fits(configuration, model)
+    if not (math.isfinite(temperature) and temperature > 0):
+        raise InputError(f"temperature is {temperature!r}, must be positive")
+    if int(sweeps) != sweeps or sweeps < 0:
+        raise InputError(f"sweeps is {sweeps!r}, must be a whole number, zero or more")
+    if not 0 <= swap_fraction < 1:
+        raise InputError(f"swap_fraction is {swap_fraction!r}, must be in [0, 1)")
+    if step is not None and not (math.isfinite(step) and step > 0):
+        raise InputError(f"step is {step!r}, must be positive")
+    if sampler not in SAMPLERS:
+        raise InputError(f"unknown sampler {sampler!r} (known: {', '.join(SAMPLERS)})")
+    return SAMPLERS[sampler](configuration, model, temperature, int(sweeps), rng, swap_fraction, step, tune)
+
+
+def initial_configuration(model: Model, n_particles: int, rng: np.random.Generator) -> Configuration:
+    """Random positions and sizes, with the overlaps pushed apart.
+
+    A few sweeps at high temperature do it: a move never cares how large the energies are, so that the r^-10 cores
+    of random positions are as good a start as any.
+    """
+    model.check_particles(n_particles)
+    box_length = model.box_length(n_particles)
+    positions = rng.random((n_particles, model.dimension)) * box_length
+    start = Configuration(positions, model.draw_diameters(n_particles, rng), box_length)
+    result = equilibrate(start, model, OVERLAP_TEMPERATURE, OVERLAP_SWEEPS, rng, swap_fraction=0.0, tune=False)
+    return result.configuration.wrapped()

@@ -1,0 +1,62 @@
+"""The hybrid sampler: all particles moved at once along a trajectory, then sizes exchanged with positions frozen."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from nqe_core.configuration import Configuration
+from nqe_core.kernels.hybrid_monte_carlo import hybrid_cycle
+from nqe_core.kernels.monte_carlo import ENERGY, STEP, TRACE_DISPLACEMENTS, TRACE_ENERGY, TRACE_SWAPS
+from nqe_core.models import Model
+from nqe_core.swap_monte_carlo.walker import MonteCarloResult, Walker, sample
+
+SWEEPS_PER_CYCLE = 25  # one trajectory and its swaps; a sweep's displacements count as time steps
+TARGET_ACCEPTANCE = 0.75  # of trajectories
+FIRST_TIME_STEP, LONGEST_TIME_STEP = 0.002, 0.02
+SKIN = 0.45  # of the pair list during a trajectory
+
+
+class HybridWalker(Walker):
+    """A walker whose `step` is the time step of its trajectories."""
+
+    sweeps_per_cycle = SWEEPS_PER_CYCLE
+
+    def __init__(
+        self, configuration: Configuration, model: Model, temperature: float, rng: np.random.Generator,
+        swap_fraction: float, step: float | None = None, **options,
+    ) -> None:  # fmt: skip
+        step = FIRST_TIME_STEP if step is None else step
+        super().__init__(configuration, model, temperature, rng, swap_fraction, step, **options)
+        self.rng = rng
+
+    def attempts(self, sweeps: int) -> tuple[int, int]:
+        return int(self.time_steps(sweeps) > 0), round(self.swap_fraction * sweeps * self.n)
+
+    def time_steps(self, sweeps: int) -> int:
+        """Time steps in a cycle of `sweeps` sweeps: one stands for N attempted displacements."""
+        return round((1.0 - self.swap_fraction) * sweeps)
+
+    def run(self, sweeps: int, gains: np.ndarray) -> np.ndarray:
+        swaps, steps = self.attempts(sweeps)[1], self.time_steps(sweeps)
+        trace = np.empty((gains.size, 3))
+        for cycle, gain in enumerate(gains):
+            noise, chance = self.rng.standard_normal(self.arrays.x.size), self.rng.random()
+            self.lists, moved, exchanged = hybrid_cycle(
+                self.arrays, self.progress, self.lists, self.box, self.potential, self.model.potential,
+                self.model.nonadditivity, SKIN, self.widest, self.largest_range, self.temperature, steps, swaps,
+                noise, chance,
+            )  # fmt: skip
+            longer = self.progress[STEP] * np.exp(gain * (moved - TARGET_ACCEPTANCE))
+            self.progress[STEP] = min(longer, LONGEST_TIME_STEP) if gain > 0 else self.progress[STEP]
+            trace[cycle, TRACE_ENERGY] = self.progress[ENERGY]
+            trace[cycle, TRACE_DISPLACEMENTS] = moved
+            trace[cycle, TRACE_SWAPS] = exchanged
+        return trace
+
+
+def run_hybrid(
+    configuration: Configuration, model: Model, temperature: float, sweeps: int, rng: np.random.Generator,
+    swap_fraction: float, step: float | None, tune: bool,
+) -> MonteCarloResult:  # fmt: skip
+    """Trajectories and swaps; see `equilibrate`."""
+    return sample(HybridWalker(configuration, model, temperature, rng, swap_fraction, step), sweeps, tune)
