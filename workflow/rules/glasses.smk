@@ -18,6 +18,7 @@ rule liquid:
         model_parameters=model_parameters,
         first_sample=first_sample,
         n_samples=samples_in_chunk,
+        sampler=config["liquid"]["sampler"],
         root_seed=config["root_seed"],
         max_failed=config["max_failed_fraction"],
         launcher=launcher,
@@ -29,7 +30,8 @@ rule liquid:
         " --first-sample {params.first_sample} --n-samples {params.n_samples}"
         " --samples-per-walker {params.row[samples_per_walker]}"
         " --burn-in {params.row[burn_in]} --spacing {params.row[spacing]}"
-        " --swap-fraction {params.row[swap_fraction]} --root-seed {params.root_seed}"
+        " --swap-fraction {params.row[swap_fraction]}"
+        " --sampler {params.sampler} --root-seed {params.root_seed}"
         " --max-failed-fraction {params.max_failed} --output {output} 2> {log}"
 
 

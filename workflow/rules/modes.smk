@@ -17,11 +17,12 @@ rule harmonic:
     params:
         n_modes=n_modes,
         method=config["harmonic"]["method"],
+        certify=config["harmonic"]["certify"],
         max_failed=config["max_failed_fraction"],
         launcher=launcher,
     shell:
         "{params.launcher} nqe harmonic {input} --ranks {resources.tasks}"
-        " --n-modes {params.n_modes} --method {params.method}"
+        " --n-modes {params.n_modes} --method {params.method} --certify {params.certify}"
         " --max-failed-fraction {params.max_failed} --output {output} 2> {log}"
 
 
