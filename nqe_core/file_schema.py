@@ -90,6 +90,7 @@ def stage_fields(stage: str, n_particles: int, dimension: int, n_modes: int = 1)
             Field("modes", "float", (n_modes, *vectors)),
             Field("residual", "float", (n_modes,)),
             Field("converged", "bool"),
+            Field("certified", "bool"),
         )
     if stage in ("quartic", "second_quartic", "cubic"):
         mode = (

@@ -15,12 +15,13 @@ from nqe_core.ensembles import random_stream
 from nqe_core.errors import InputError
 from nqe_core.file_schema import stage_fields
 from nqe_core.fire import quench
-from nqe_core.harmonic import lowest_modes
+from nqe_core.harmonic import HarmonicModes, lowest_modes
 from nqe_core.interactions import Interactions
 from nqe_core.jobs import Job, Pause, SampleFailure, sample_job
 from nqe_core.molecular_dynamics import TIME_STEP, cool
 from nqe_core.nonlinear_modes import NonlinearMode, find_cubic_mode, find_cubic_mode_from, find_quartic_mode
 from nqe_core.observables import observe, table_fields
+from nqe_core.spectrum_certificate import certify
 from nqe_core.storage import ChunkReader
 
 Readers = dict[str, ChunkReader]
@@ -102,7 +103,7 @@ def quench_job(
     return sample_job("inherent_state", {"liquid": liquid}, algorithm, parameters, compute)
 
 
-def harmonic_job(inherent_state: Path, n_modes: int = 1, method: str = "auto") -> Job:
+def harmonic_job(inherent_state: Path, n_modes: int = 1, method: str = "auto", certify_share: float = 0.0) -> Job:
     """Inherent state -> lowest eigenvalues and eigenvectors of its Hessian (Eqs. 2 and 7).
 
     Parameters
@@ -113,12 +114,17 @@ def harmonic_job(inherent_state: Path, n_modes: int = 1, method: str = "auto") -
         k, number of modes per sample, translations not counted.
     method : {"auto", "chebyshev", "factorised", "arpack"}
         Eigensolver.
+    certify_share : float
+        Share of the samples, drawn by their own random streams, for which it is proved that no mode was missed.
     """
     if n_modes < 1:
         raise InputError(f"number of modes is {n_modes}, must be at least 1")
+    if not 0.0 <= certify_share <= 1.0:
+        raise InputError(f"share of samples to certify is {certify_share}, must be between 0 and 1")
 
     def compute(readers: Readers, sample: int, pause: Pause) -> dict:
-        result = lowest_modes(_interactions(readers, sample), n_modes=n_modes, method=method)
+        interactions = _interactions(readers, sample)
+        result = lowest_modes(interactions, n_modes=n_modes, method=method)
         if not result.converged:
             raise SampleFailure(f"harmonic modes not converged: residual {np.max(result.residuals):.1e}")
         if result.eigenvalues[0] <= 0:
@@ -128,13 +134,28 @@ def harmonic_job(inherent_state: Path, n_modes: int = 1, method: str = "auto") -
             "modes": result.modes,
             "residual": result.residuals,
             "converged": bool(result.converged),
+            "certified": _certified(readers, sample, certify_share, interactions, result),
         }
 
-    parameters = {"n_modes": n_modes, "method": method}
+    parameters = {"n_modes": n_modes, "method": method, "certify_share": certify_share}
     paths = {"inherent_state": inherent_state}
     with ChunkReader(inherent_state, "inherent_state") as reader:
         fields = stage_fields("harmonic", int(reader.attributes["n_particles"]), reader.model.dimension, n_modes)
     return sample_job("harmonic", paths, f"lowest modes, {method}", parameters, compute, fields=fields)
+
+
+def _certified(readers: Readers, sample: int, share: float, interactions: Interactions, modes: HarmonicModes) -> bool:
+    """Whether the sample was drawn for the certificate; a missed mode fails it."""
+    attributes = readers["inherent_state"].attributes
+    draw = random_stream(int(attributes["root_seed"]), attributes["ensemble"], "harmonic", sample).random()
+    if draw >= share:
+        return False
+    certificate = certify(interactions, modes)
+    if not certificate.complete:
+        raise SampleFailure(
+            f"harmonic modes missed: {certificate.expected} given, {certificate.found} there ({certificate.method})"
+        )
+    return True
 
 
 def _mode_row(mode: NonlinearMode, start: int, kind: str) -> dict:

@@ -76,7 +76,8 @@ def harmonic(options: Namespace) -> int:
     _check(options)
     from nqe_core.stages import harmonic_job
 
-    return _run(harmonic_job(Path(options.inherent_state), options.n_modes, options.method), options)
+    job = harmonic_job(Path(options.inherent_state), options.n_modes, options.method, options.certify)
+    return _run(job, options)
 
 
 def quartic(options: Namespace) -> int:

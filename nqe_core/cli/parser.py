@@ -119,6 +119,9 @@ def _harmonic(commands) -> None:
     add("--n-modes", type=int, default=1, metavar="K", help="number of modes per sample (default 1)")
     add("--method", choices=("auto", "chebyshev", "factorised", "arpack"), default="auto",
         help="eigensolver; arpack is the paper's (default auto: by dimension)")  # fmt: skip
+    add("--certify", type=float, default=0.0, metavar="SHARE",
+        help="share of the samples for which the inertia of M - sigma I must prove that no mode was missed "
+        "(default 0)")  # fmt: skip
     _running(parser, "file of stage harmonic")
 
 
