@@ -32,7 +32,7 @@ def draw(observables, models, pdf, png, caption=None):
         style.panel_letter(panel, letter)
     stiffness = statistics.median(chosen["cubic_energy_difference"])
     axes[0][0].axhline(0.3, color=style.RED, lw=0.8, ls="--")
-    axes[0][0].annotate("0.3", (1, 0.3), xycoords=("axes fraction", "data"), xytext=(-2, 2), ha="right", color=style.RED,
+    axes[0][0].annotate("30 %", (0, 0.3), xycoords=("axes fraction", "data"), xytext=(3, 2), color=style.RED,
                         textcoords="offset points", fontsize=7)  # fmt: skip
     style.save(made, pdf, png)
     higher = statistics.proportion(int((chosen["cubic_energy_difference"] > 0).sum()), len(chosen))

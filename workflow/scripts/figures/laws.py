@@ -16,8 +16,11 @@ from nqe_core.statistics import Estimate, PowerLaw
 # weak. The paper states no cut.
 LOW_FREQUENCY = 0.6
 
-# Exponents of densities are fitted to the lower half of the samples and, for frequencies, below the phonons.
-TAIL_SHARE = 0.5
+# Exponents of densities hold for omega -> 0: they are fitted to the lowest TAIL_SHARE of the samples, or to as many as
+# TAIL_SAMPLES where that share is smaller (fewer give errors above 10 %), but never to more than half of them; and, for
+# frequencies, to what lies well below the phonons.
+TAIL_SHARE = 0.05
+TAIL_SAMPLES = 200
 BELOW_PHONONS = 0.9
 
 # Column, symbol in the paper's units and exponent of each density that the paper predicts or relies on.
@@ -68,11 +71,18 @@ def convergence_prefactors(samples: pd.DataFrame, column: str) -> tuple[np.ndarr
 
 
 def density_cut(part: pd.DataFrame, column: str) -> float:
-    """Upper cut of the fit of a density's exponent: the median, and below the phonons for a frequency."""
-    cut = float(part[column].quantile(TAIL_SHARE))
+    """Upper cut of the fit of a density's exponent."""
+    share = min(0.5, max(TAIL_SHARE, TAIL_SAMPLES / max(len(part), 1)))
+    cut = float(part[column].quantile(share))
     if column.endswith("frequency"):
         cut = min(cut, BELOW_PHONONS * float(part["phonon_frequency"].iloc[0]))
     return cut
+
+
+def softer_half(part: pd.DataFrame, mode: str) -> pd.DataFrame:
+    """The samples whose mode lies below the median frequency of its box size: where laws of omega -> 0 are looked for."""
+    median = part.groupby("ensemble")[f"{mode}_frequency"].transform("median")
+    return part[part[f"{mode}_frequency"] <= median]
 
 
 def density_exponent(part: pd.DataFrame, column: str) -> Estimate:

@@ -78,14 +78,14 @@ def _guide(panel, values, predicted) -> None:
     centres, density, *_ = statistics.logarithmic_density(values, 8)
     if len(centres) < 3:
         return
-    left, right = np.quantile(values, [0.02, 0.35])
-    height = 2.2 * float(np.exp(np.interp(np.log(right), np.log(centres), np.log(density))))
-    style.guide(panel, (left, right), (right, height), predicted, GUIDES[predicted], shift=(-16, 4))
+    left, right = np.quantile(values, [0.03, 0.35])
+    height = 3.5 * float(np.exp(np.interp(np.log(right), np.log(centres), np.log(density))))
+    style.guide(panel, (left, right), (right, height), predicted, GUIDES[predicted], shift=(-18, 5))
 
 
 def _draw_exponents(panel, fits, series, looks) -> None:
     """Fitted over predicted Weibull shape (1 + exponent) of every density and ensemble."""
-    offsets = np.linspace(-0.3, 0.3, max(len(series), 1))
+    offsets = np.linspace(-0.3, 0.3, len(series)) if len(series) > 1 else [0.0]
     for place, (column, (_, predicted)) in enumerate(laws.DENSITIES.items()):
         for offset, (name, _) in zip(offsets, series, strict=False):
             fit = fits[column][name]
@@ -110,9 +110,9 @@ def _text(fits):
     yield (
         "One lowest mode a sample: densities of its (a) harmonic, (b) quartic and (c) cubic frequency, of (d) the barrier "
         "kappa^3/tau^2 (Eq. 35) and (e) the strain threshold x of the cubic mode (Eq. 37), with 68 % Poisson intervals; "
-        f"dashed: predicted exponents. (f) Fitted exponents beta (Weibull's law of the lowest of many, maximum likelihood, "
-        f"the lower {100 * laws.TAIL_SHARE:.0f} % of the samples and below {laws.BELOW_PHONONS} of the first phonon "
-        "frequency), with 95 % bootstrap intervals."
+        "dashed: predicted exponents. (f) Fitted exponents beta (Weibull's law of the lowest of many, maximum likelihood, "
+        f"the lowest {100 * laws.TAIL_SHARE:.0f} % of an ensemble, or {laws.TAIL_SAMPLES} samples if that is more, but at "
+        f"most half, and frequencies below {laws.BELOW_PHONONS} of the first phonon's), with 95 % bootstrap intervals."
     )
     for column, (_, predicted) in laws.DENSITIES.items():
         values = "; ".join(f"{name} {laws.exponent_text(fit)} (n = {fit.count})" for name, fit in fits[column].items())
