@@ -9,7 +9,10 @@ attribute; it depends on the values only, not on who computed them, in how many 
 from __future__ import annotations
 
 import json
+import os
+import re
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import h5py
@@ -33,6 +36,19 @@ def _create(file: h5py.File, field: Field, n_samples: int) -> h5py.Dataset:
         return file.create_dataset(field.name, shape, dtype=h5py.string_dtype())
     chunk = (1, *field.shape) if field.shape else (n_samples,)
     return file.create_dataset(field.name, shape, dtype=field.dtype, chunks=chunk, fletcher32=True)
+
+
+@contextmanager
+def _new_file(path: Path) -> Iterator[h5py.File]:
+    """An empty HDF5 file; what the disk refuses is an OSError, whatever HDF5 was doing then."""
+    try:
+        # file locks fail on some network file systems, and nobody else knows this name
+        with h5py.File(path, "w", locking=False) as file:
+            yield file
+    except RuntimeError as error:
+        if (found := re.search(r"errno = (\d+)", str(error))) is None:
+            raise
+        raise OSError(int(found[1]), os.strerror(int(found[1])), str(path)) from None
 
 
 def write_stage_file(
@@ -59,8 +75,7 @@ def write_stage_file(
         content_sha256.
     """
     checksum = ContentChecksum(fields)
-    # file locks fail on some network file systems, and nobody else knows this name
-    with written_aside(path) as aside, h5py.File(aside, "w", locking=False) as file:
+    with written_aside(path) as aside, _new_file(aside) as file:
         datasets = [(field, _create(file, field, n_samples)) for field in fields]
         count = 0
         for index, row in enumerate(rows):
@@ -108,7 +123,10 @@ class ChunkReader:
             self.samples = self._dataset("sample")[()]
             self._index = {int(sample): index for index, sample in enumerate(self.samples)}
             self.fields = self._check_fields(fields)
-        except (OSError, RuntimeError) as error:
+        except StorageError:
+            self.close()
+            raise
+        except (OSError, RuntimeError, KeyError, ValueError) as error:  # what a flipped bit between the data does
             self.close()
             raise self._unreadable(error) from None
         except BaseException:

@@ -71,11 +71,12 @@ def read_table(path: Path) -> pa.Table:
         raise StorageError(f"{path}: no such file")
     try:
         table = parquet.ParquetFile(path, page_checksum_verification=True).read()
-    except (pa.ArrowException, OSError) as error:
+        names = table.column_names
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         text = " ".join(str(error).split())[:160]
         raise StorageError(f"{path}: not a readable Parquet file ({text})") from None
     for name in ("ensemble", "sample", "failure"):
-        if name not in table.column_names:
+        if name not in names:
             raise StorageError(f"{path}: column {name!r} is missing, not a table of observables")
     return table
 
@@ -88,8 +89,12 @@ def table_attributes(table: pa.Table) -> dict:
 def verify_table(path: Path) -> pa.Table:
     """Read a table and compare it with its checksum; `StorageError` when something changed."""
     table = read_table(path)
-    expected = table_attributes(table).get("content_sha256")
-    if expected is not None and content_checksum(table) != expected:
+    try:
+        expected = table_attributes(table).get("content_sha256")
+        changed = expected is not None and content_checksum(table) != expected
+    except ValueError as error:  # neither JSON nor text any more
+        raise StorageError(f"{path}: damaged ({error})") from None
+    if changed:
         raise StorageError(f"{path}: content does not match its content_sha256")
     return table
 

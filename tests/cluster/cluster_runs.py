@@ -1,0 +1,231 @@
+"""A small campaign in a folder of its own, to be disturbed: every way to run it, and the check that nothing was lost."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from nqe_core.cli import main
+from nqe_core.ensembles import Ensemble, read_sheet
+from nqe_core.storage import ChunkReader
+from nqe_core.tables import read_table
+
+ROOT = Path(__file__).resolve().parents[2]
+LAB = ROOT / "tests" / "cluster" / "lab"
+BIN = Path(sys.executable).parent
+ROOT_SEED = 20200323  # as in config/config.yaml
+STAGES = ("liquid", "inherent_state", "harmonic", "quartic", "cubic")
+COLUMNS = (
+    "ensemble model n_particles parent_temperature n_samples samples_per_walker samples_per_chunk n_modes preparation"
+    " cooling_rate swap_fraction burn_in spacing"
+).split()
+
+
+def sheet_row(burn_in: int, per_walker: int = 1, per_chunk: int = 12) -> str:
+    """Twelve small glasses; equilibration is what takes time (about 8 us a sweep)."""
+    return f"victim\tipl2d\t64\t2.0\t12\t{per_walker}\t{per_chunk}\t1\tquench\t0\t0.2\t{burn_in}\t100"
+
+
+# half a second a walker: long enough to be hit, short enough to be run a dozen times
+VICTIM = sheet_row(burn_in=60_000)
+
+
+def environment() -> dict[str, str]:
+    """That of a user who has activated the environment: its commands come first, one thread per process."""
+    threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"), "1")
+    mine = {key: value for key, value in os.environ.items() if key not in ("SNAKEMAKE_PROFILE", "SLURM_CONF")}
+    return {**mine, **threads, "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}"}
+
+
+def wait_until(condition: Callable[[], object], seconds: float, what: str) -> object:
+    """The condition's value once it is true; fails after so many seconds."""
+    deadline = time.monotonic() + seconds
+    while not (value := condition()):
+        assert time.monotonic() < deadline, f"waited {seconds:.0f} s for {what}"
+        time.sleep(0.1)
+    return value
+
+
+def below(pid: int, name: str = "") -> list[int]:
+    """Ids of all processes that a process has started, directly or not, with this name."""
+    found = []
+    with contextlib.suppress(OSError):
+        for child in map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split()):
+            if Path(f"/proc/{child}/comm").read_text().strip() == name or not name:
+                found.append(child)
+            found += below(child, name)
+    return found
+
+
+@contextlib.contextmanager
+def running(command: list[str], log: Path, cwd: Path) -> Iterator[subprocess.Popen]:
+    """A process of which nothing is left in the end, nor of those that it has started."""
+    with open(log, "w") as stream:
+        process = subprocess.Popen(
+            [str(part) for part in command], cwd=cwd, env=environment(), stdout=stream, stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )  # fmt: skip
+    try:
+        yield process
+    finally:
+        for pid in [*below(process.pid), process.pid]:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        process.wait()
+
+
+@dataclass(frozen=True)
+class Campaign:
+    """A copy of the workflow with a sheet of its own.
+
+    Parameters
+    ----------
+    path : Path
+        Root of the copy.
+    name : str
+        Name of the campaign.
+    """
+
+    path: Path
+    name: str = "faults"
+
+    @classmethod
+    def create(cls, path: Path, name: str = "faults", rows: str = VICTIM) -> Campaign:
+        """Copy what `snakemake` needs to run from the root of the repository, and write the sheet."""
+        path.mkdir(parents=True, exist_ok=True)
+        for part in ("Snakefile", "workflow", "config", "profiles", "slurm"):
+            if (ROOT / part).is_dir() and not (ROOT / part).is_symlink():
+                ignore = shutil.ignore_patterns("__pycache__")
+                shutil.copytree(ROOT / part, path / part, ignore=ignore, dirs_exist_ok=True)
+            else:
+                shutil.copy(ROOT / part, path / part, follow_symlinks=False)
+        campaign = cls(path, name)
+        campaign.sheet.write_text("\t".join(COLUMNS) + "\n" + rows + "\n")
+        return campaign
+
+    @property
+    def sheet(self) -> Path:
+        return self.path / "config" / "campaigns" / f"{self.name}.tsv"
+
+    @property
+    def results(self) -> Path:
+        return self.path / "results" / self.name
+
+    @property
+    def row(self) -> Ensemble:
+        """The first ensemble of the sheet."""
+        return read_sheet(self.sheet)[0]
+
+    def file(self, stage: str, chunk: str = "0000", ensemble: str = "") -> Path:
+        suffix = "parquet" if stage == "observables" else "h5"
+        return self.results / (ensemble or self.row.ensemble) / stage / f"{chunk}.{suffix}"
+
+    def target(self, stage: str, chunk: str = "0000") -> str:
+        """The file's name as Snakemake knows it."""
+        return str(self.file(stage, chunk).relative_to(self.path))
+
+    # --- stages by hand ---------------------------------------------------------------------------------------------
+
+    def command(self, stage: str, chunk: str = "0000", row: Ensemble | None = None) -> list[str]:
+        """Arguments of `nqe` that make a stage's file, as the rules have them."""
+        row = row or self.row
+
+        def file(name: str) -> str:
+            return str(self.file(name, chunk, row.ensemble))
+
+        samples = row.samples_of(chunk)
+        nonaffine = row.model.startswith("poly")
+        cooled = ["--cooling-rate", str(row.cooling_rate), "--cooling-start", "1.0"]
+        commands = {
+            "liquid": [
+                "equilibrate", "--model", row.model, "--ensemble", row.ensemble, "--n-particles", str(row.n_particles),
+                "--temperature", str(row.parent_temperature), "--first-sample", str(samples.start),
+                "--n-samples", str(len(samples)), "--samples-per-walker", str(row.samples_per_walker),
+                "--burn-in", str(row.burn_in), "--spacing", str(row.spacing),
+                "--swap-fraction", str(row.swap_fraction), "--root-seed", str(ROOT_SEED),
+            ],
+            "inherent_state": ["quench", file("liquid"), "--preparation", row.preparation,
+                               *(cooled if row.preparation == "cool" else [])],
+            "harmonic": ["harmonic", file("inherent_state"), "--n-modes", str(row.n_modes)],
+            "quartic": ["quartic", file("inherent_state"), file("harmonic")],
+            "cubic": ["cubic", file("inherent_state"), file("quartic"),
+                      "--starts", "nonaffine" if nonaffine else "quartic"],
+            "observables": ["observables", *(file(name) for name in STAGES)],
+        }  # fmt: skip
+        return [*commands[stage], "--output", file(stage)]
+
+    def start(self, stage: str, *options: object, launcher: tuple = ()) -> contextlib.AbstractContextManager:
+        """Run a stage in processes of its own; finished rows are on disk after a second."""
+        command = [*launcher, BIN / "nqe", *self.command(stage), "--flush-seconds", "1", *options]
+        return running(command, self.log(stage), self.path)
+
+    def log(self, name: str) -> Path:
+        return self.path / f"{name}.log"
+
+    def finish(self) -> None:
+        """Make all chunks and tables that are missing, in this process and on one rank."""
+        for row in read_sheet(self.sheet):
+            tables = []
+            for chunk in row.chunks:
+                for stage in (*STAGES, "observables"):
+                    if not self.file(stage, chunk, row.ensemble).exists():
+                        assert main(self.command(stage, chunk, row)) == 0
+                tables.append(str(self.file("observables", chunk, row.ensemble)))
+            table = self.results / row.ensemble / "observables.parquet"
+            if not table.exists():
+                assert main(["gather", *tables, "--output", str(table)]) == 0
+
+    # --- the workflow -----------------------------------------------------------------------------------------------
+
+    def snakemake(self, *arguments: object, profile: str = "slurm") -> list[str]:
+        """The command line, from the root; states of jobs are asked for more often than a user would."""
+        often = ("--slurm-init-seconds-before-status-checks", 2, "--seconds-between-status-checks", 2)
+        command = ["snakemake", *arguments, "--config", f"campaign={self.name}", "--profile", profile]
+        command += ["--latency-wait", "10", *(often if profile == "slurm" else ())]
+        return [str(part) for part in command]
+
+    def drive(
+        self, *arguments: object, profile: str = "slurm", log: str = "driver"
+    ) -> contextlib.AbstractContextManager:
+        """Start Snakemake."""
+        return running(self.snakemake(*arguments, profile=profile), self.log(log), self.path)
+
+    # --- what is there ----------------------------------------------------------------------------------------------
+
+    def kept(self, stage: str = "liquid") -> int:
+        """Rows in part files, from their names."""
+        parts = self.file(stage).with_name("0000.h5.parts").glob("part.*.h5")
+        return sum(int(path.name.split(".")[-2]) for path in parts)
+
+    def checksums(self) -> dict[str, str]:
+        """content_sha256 of every file of every stage."""
+        found = {}
+        for path in sorted(self.results.glob("*/*/[0-9]*.h5")):
+            with ChunkReader(path) as reader:
+                found[str(path.relative_to(self.results))] = reader.attributes["content_sha256"]
+        return found
+
+    def table(self) -> pd.DataFrame:
+        """The gathered tables without what is not reproducible, the CPU times."""
+        paths = sorted(self.results.glob("*/observables.parquet"))
+        table = pd.concat([read_table(path).to_pandas() for path in paths], ignore_index=True)
+        return table[[name for name in table.columns if not name.startswith("seconds")]]
+
+    def check(self, undisturbed: Campaign) -> None:
+        """Finish the campaign; every file must be whole, every sample there once, and all as if nothing had happened."""
+        self.finish()
+        assert main(["verify", str(self.results), "--sheet", str(self.sheet)]) == 0
+        assert self.checksums() == undisturbed.checksums()
+        pd.testing.assert_frame_equal(self.table(), undisturbed.table(), check_exact=True)
+        leftovers = [path for path in self.results.rglob("*") if path.suffix in (".tmp", ".parts")]
+        assert not leftovers
