@@ -8,7 +8,7 @@ import brute_force
 import numpy as np
 import pytest
 import scipy.linalg
-from conftest import SIZES
+from small_glasses import SIZES
 
 from nqe_core import (
     STRAINS,

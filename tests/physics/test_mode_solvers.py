@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from conftest import SIZES
+from small_glasses import SIZES
 
 from nqe_core import (
     STRAINS,

@@ -4,7 +4,7 @@ import brute_force
 import numpy as np
 import pytest
 import scipy.optimize
-from conftest import SIZES, random_positions
+from small_glasses import SIZES, random_positions
 
 from nqe_core import MODELS, Configuration, Interactions, forces, potential_energy, quench
 from nqe_core.configuration import minimum_image
