@@ -50,11 +50,10 @@ def _short_name(part) -> str:
 
 
 def _draw_density(panel, column, series, looks, predicted) -> None:
-    xs, ys, most = [], [], ()
+    xs, ys = [], []
     for name, part in series:
         values = part[column].to_numpy()
         values = values[np.isfinite(values) & (values > 0)]
-        most = values if len(values) > len(most) else most
         bins = int(np.clip(np.sqrt(len(values)), 4, 18))
         # the largest few are phonons or nearly uncoupled modes: they say nothing about the limit and stretch the axis
         kept = values[values <= np.quantile(values, 0.98)] if len(values) else values
@@ -70,17 +69,18 @@ def _draw_density(panel, column, series, looks, predicted) -> None:
         return
     style.logarithmic(panel)
     style.fit_axes(panel, [x], [y], margin=0.1)
-    _guide(panel, most, predicted)
+    _guide(panel, predicted)
 
 
-def _guide(panel, values, predicted) -> None:
-    """Guide above the rising side of the series with most samples."""
-    centres, density, *_ = statistics.logarithmic_density(values, 8)
-    if len(centres) < 3:
-        return
-    left, right = np.quantile(values, [0.03, 0.35])
-    height = 3.5 * float(np.exp(np.interp(np.log(right), np.log(centres), np.log(density))))
-    style.guide(panel, (left, right), (right, height), predicted, GUIDES[predicted], shift=(-18, 5))
+def _guide(panel, predicted) -> None:
+    """Guide in the panel's free corner: upper left of a steep rise, lower left of a density that falls off."""
+    (left, right), (bottom, top) = np.log(panel.get_xlim()), np.log(panel.get_ylim())
+    steepness = predicted * (right - left) / (top - bottom)  # in fractions of the panel
+    width = min(0.25, 0.45 / steepness)
+    start = 0.1, 0.90 - steepness * width if predicted > 1 else 0.12
+    x, y = np.exp(left + start[0] * (right - left)), np.exp(bottom + start[1] * (top - bottom))
+    end = np.exp(left + (start[0] + width) * (right - left))
+    style.guide(panel, (x, end), (x, y), predicted, GUIDES[predicted], shift=(5, -8))
 
 
 def _draw_exponents(panel, fits, series, looks) -> None:

@@ -10,7 +10,7 @@ from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.colors import to_rgb
 from style import RASTER_ABOVE
 
-LEAST_ARROWS = 40  # so that a small system's core is still seen when the stated fraction would leave two arrows
+LEAST_ARROWS = {2: 16, 3: 40}  # so that a small system's core is seen when the stated fraction leaves two arrows
 CAMERA_DISTANCE = 3.0  # in box lengths, from the box's centre
 AZIMUTH, ELEVATION = math.radians(-62.0), math.radians(18.0)
 CORNERS = np.array([[x, y, z] for x in (-0.5, 0.5) for y in (-0.5, 0.5) for z in (-0.5, 0.5)])  # of the box
@@ -48,7 +48,7 @@ def centred(positions: np.ndarray, box_length: float, mode: np.ndarray) -> np.nd
 
 def largest(vectors: np.ndarray, fraction: float) -> np.ndarray:
     """Indices of the particles with the largest displacements, at least `LEAST_ARROWS` of them."""
-    wanted = min(len(vectors), max(math.ceil(fraction * len(vectors)), LEAST_ARROWS))
+    wanted = min(len(vectors), max(math.ceil(fraction * len(vectors)), LEAST_ARROWS[vectors.shape[1]]))
     return np.argsort((vectors**2).sum(axis=1))[::-1][:wanted]
 
 
