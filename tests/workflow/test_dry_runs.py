@@ -112,7 +112,7 @@ def test_cluster_profiles_launch_ranks_by_srun(workdir, profile):
     run = workdir.dry_run("--printshellcmds", profile=profile)
     assert run.status == 0, run.text[-3000:]
     commands = [line for line in run.text.splitlines() if " nqe " in line and "nqe gather" not in line]
-    assert commands and all("srun --mpi=pmi2 -n 16 nqe" in line and "--ranks 16" in line for line in commands)
+    assert commands and all("srun --mpi=pmi2 --kill-on-bad-exit=1 -n 16 nqe" in line and "--ranks 16" in line for line in commands)
 
 
 def test_symlink_lets_profile_slurm_resolve_from_the_root(workdir):

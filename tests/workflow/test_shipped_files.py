@@ -89,7 +89,7 @@ def test_cluster_profiles_avoid_the_known_traps(name, status):
                 first, second = (eval(resources[key], {"attempt": attempt, **known}) for attempt in (1, 2))
                 assert least <= first < second  # grows when a job was killed for it
     for rule, resources in profile["set-resources"].items():
-        assert resources["mpi"] == "srun --mpi=pmi2" and resources["tasks"] > 1, rule
+        assert resources["mpi"] == "srun --mpi=pmi2 --kill-on-bad-exit=1" and resources["tasks"] > 1, rule
     stages = {"liquid", "inherent_state", "harmonic", "quartic", "second_quartic", "cubic", "observables"}
     assert set(profile["set-resources"]) == stages
 
