@@ -67,6 +67,16 @@ def below(pid: int, name: str = "") -> list[int]:
     return found
 
 
+def ranks_in(folder: Path) -> list[int]:
+    """Ids of all processes `nqe` that work in a folder, whoever has started them."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if (process / "comm").read_text().strip() == "nqe" and (process / "cwd").readlink() == folder:
+                found.append(int(process.name))
+    return sorted(found)
+
+
 @contextlib.contextmanager
 def running(command: list[str], log: Path, cwd: Path) -> Iterator[subprocess.Popen]:
     """A process of which nothing is left in the end, nor of those that it has started."""
