@@ -184,7 +184,7 @@ def pairs(samples: pd.DataFrame) -> Iterator[Claim]:
 def convergence(samples: pd.DataFrame) -> Iterator[Claim]:
     """Fig. 5, Eqs. 15, 16, 20, 25."""
     equation = {"energy_difference": ("Eq. 15", "Eq. 25", "f"), "harmonic_quartic_mismatch": ("Eq. 16", "Eq. 20", "g")}
-    cut = f", omega4 < {laws.LOW_FREQUENCY} of the first phonon"
+    cut = f", softer half and omega4 < {laws.LOW_FREQUENCY} of the first phonon"
     for dimension in (3, 2):
         part = _of(samples, "IPL", dimension)
         for column, (power, growth) in laws.CONVERGENCE.items():

@@ -45,8 +45,8 @@ def _finish(panel, chosen) -> None:
     panel.set_xlim(low, high)
     panel.set_ylim(*style.limits(y, 0.12))
     style.label_narrow_axis(panel.xaxis, low, high)
-    # through the median prefactor, lifted so that the line does not hide the points
-    anchor = (float(x.median()), 1.6 * float((y * x).median()) / float(x.median()))
+    # above nearly all points, so that the line does not hide them
+    anchor = (float(x.median()), 1.15 * float((y * x).quantile(0.98)) / float(x.median()))
     style.guide(panel, (x.quantile(0.02), x.quantile(0.98)), anchor, -1, r"$(N e_4)^{-1}$", shift=(6, 4))
     panel.set_xlabel(r"$N e_4$")
     panel.set_ylabel(r"$\chi_4$  $(m c_T^2/a_0^4)$")

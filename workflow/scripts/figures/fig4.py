@@ -13,10 +13,10 @@ def draw(observables, models, pdf, png, caption=None):
     samples = read_samples(observables, models)
     chosen = choose(samples, "figure 4", family="IPL", dimensions=(2, 3))
     dimensions = [d for d in (3, 2) if (chosen["dimension"] == d).any()]
-    made, axes = style.figure(style.DOUBLE, 3.0, 1, len(dimensions))
-    for panel, letter, dimension in zip(axes[0], "ab", dimensions, strict=False):
+    made, groups = style.groups_of_panels(style.DOUBLE, 3.4, 1, len(dimensions), 1)
+    for (group, (panel,)), letter, dimension in zip(groups, "ab", dimensions, strict=True):
         part = chosen[chosen["dimension"] == dimension]
-        _draw_panel(panel, part)
+        group.legend(handles=_draw_panel(panel, part), loc="outside lower center", ncols=3)
         style.panel_letter(panel, letter)
         panel.set_title(f"{dimension}D IPL")
     style.save(made, pdf, png)
@@ -31,7 +31,8 @@ def draw(observables, models, pdf, png, caption=None):
     )
 
 
-def _draw_panel(panel, part) -> None:
+def _draw_panel(panel, part) -> list:
+    """Draw one dimension; returns the handles of its legend."""
     looks = style.series_style(part["n_particles"].unique())
     handles = []
     for size, (colour, marker) in looks.items():
@@ -53,7 +54,7 @@ def _draw_panel(panel, part) -> None:
                    [part["participants_harmonic"], part["participants_quartic"]])  # fmt: skip
     panel.set_xlabel(r"$\omega/\omega_0$")
     panel.set_ylabel(r"$N e$")
-    panel.legend(handles=handles, loc="upper left")
+    return handles
 
 
 if "snakemake" in globals():

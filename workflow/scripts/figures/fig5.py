@@ -19,15 +19,16 @@ def draw(observables, models, pdf, png, caption=None):
     samples = read_samples(observables, models)
     chosen = choose(samples, "figure 5", family="IPL", dimensions=(2, 3))
     dimensions = [d for d in (3, 2) if (chosen["dimension"] == d).any()]
-    made, axes = style.figure(style.DOUBLE, 1.95 * len(dimensions) + 0.1, len(dimensions), 4)
+    made, groups = style.groups_of_panels(style.DOUBLE, 2.15 * len(dimensions), len(dimensions), 1, 4)
     fits = []
-    for panels, letters, dimension in zip(axes, ("abcd", "efgh"), dimensions, strict=False):
+    for (group, panels), letters, dimension in zip(groups, ("abcd", "efgh"), dimensions, strict=False):
         part = chosen[chosen["dimension"] == dimension]
         for k, column in enumerate(QUANTITIES):
             _draw_medians(panels[k], part, column)
             growth = _draw_prefactors(panels[2 + k], part, column)
             fits.append(_fit_text(dimension, part, column, growth))
-        panels[1].legend(loc="upper left", title=f"{dimension}D IPL", title_fontsize=7)
+        handles, labels = panels[0].get_legend_handles_labels()
+        group.legend(handles, [f"{dimension}D, {text}" for text in labels], loc="outside upper right", ncols=4)
         for panel, letter in zip(panels, letters, strict=True):
             style.panel_letter(panel, letter)
     style.save(made, pdf, png)
@@ -36,8 +37,9 @@ def draw(observables, models, pdf, png, caption=None):
         "Figure 5. Harmonic modes converge to quartic modes in the limit of low frequencies.",
         "Running medians of the relative difference in energy (Eq. 15) and of the difference in structure (Eq. 16) in "
         f"{' (first row) and '.join(f'{d}D' for d in dimensions)}, with 95 % bootstrap bands; dashed: slopes 2 and 4. "
-        f"Prefactors f(L), g(L): medians of the ratio to the law over samples with omega_4 below {laws.LOW_FREQUENCY} of "
-        "the first phonon frequency, with 95 % intervals; dashed in 2D: slopes 2 and 4. Exponents fitted below that cut: "
+        f"Prefactors f(L), g(L): medians of the ratio to the law over samples with omega_4 below its median and "
+        f"below {laws.LOW_FREQUENCY} of the first phonon frequency, with 95 % intervals; dashed in 2D: slopes 2 "
+        "and 4. Exponents fitted below that cut: "
         + "; ".join(fits) + ".",
         counts(samples, chosen),
     )  # fmt: skip
@@ -71,7 +73,7 @@ def _draw_medians(panel, part, column) -> None:
         style.guide(panel, (left, right), (right, 0.3 * ratio * right**exponent), exponent, rf"$\omega^{exponent}$",
                     shift=(5, -9))  # fmt: skip
         y = np.append(y, 0.15 * ratio * left**exponent)
-    style.fit_axes(panel, [x], [y], top=1.2)
+    style.fit_axes(panel, [x], [y])
 
 
 def _draw_prefactors(panel, part, column):

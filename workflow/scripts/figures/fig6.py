@@ -5,6 +5,7 @@ import style
 import vectorfield
 from campaign_data import as_list, counts, read_samples
 from entry import run
+from laws import LOW_FREQUENCY
 from matplotlib.lines import Line2D
 from vectorfield import Field
 
@@ -44,7 +45,8 @@ def draw(observables, models, inherent_state, harmonic, quartic, pdf, png, capti
         caption or png, "Figure 6. The difference between quartic and harmonic mode shows what hybridises.",
         "Delta = pi4 - psi in blue, scaled such that its largest component in the core matches that of the quartic mode "
         "pi4, in red.", *sentences,
-        "Rule: the sample with the median of the ratio of the size of Delta to omega_4^2 (Eq. 18) among the softer half.",
+        "Rule: the sample with the median of the ratio of the size of Delta to omega_4^2 (Eq. 18) among those with omega_4 "
+        f"below its median and below {LOW_FREQUENCY} of the first phonon frequency.",
     )  # fmt: skip
 
 

@@ -12,8 +12,9 @@ from campaign_data import ensembles
 from nqe_core import statistics
 from nqe_core.statistics import Estimate, PowerLaw
 
-# "omega -> 0" of Eqs. 15 and 16: modes below this share of the first phonon band's frequency, where hybridisation is
-# weak. The paper states no cut.
+# "omega -> 0" of Eqs. 15 and 16, where hybridisation is weak; the paper states no cut. Modes of a box size that are
+# softer than their median (in 3D the next quasilocalised modes hybridise first) and below this share of the first
+# phonon band's frequency (in 2D the phonons do).
 LOW_FREQUENCY = 0.6
 
 # Exponents of densities hold for omega -> 0: they are fitted to the lowest TAIL_SHARE of the samples, or to as many as
@@ -38,12 +39,13 @@ CONVERGENCE = {"energy_difference": (2, 2), "harmonic_quartic_mismatch": (4, 4)}
 
 def low_frequency_cut(part: pd.DataFrame) -> float:
     """Upper cut in omega_4 of one box size for Eqs. 15 and 16."""
-    return LOW_FREQUENCY * float(part["phonon_frequency"].iloc[0])
+    return min(LOW_FREQUENCY * float(part["phonon_frequency"].iloc[0]), float(part["quartic_frequency"].median()))
 
 
 def low_frequency(part: pd.DataFrame) -> pd.DataFrame:
-    """The samples of a table whose quartic mode is well below the first phonon band of their own box."""
-    return part[part["quartic_frequency"] < LOW_FREQUENCY * part["phonon_frequency"]]
+    """The samples of a table below the `low_frequency_cut` of their own box size."""
+    groups = [sub[sub["quartic_frequency"] < low_frequency_cut(sub)] for _, sub in part.groupby("n_particles")]
+    return pd.concat(groups) if groups else part
 
 
 def convergence_exponent(part: pd.DataFrame, column: str) -> PowerLaw:

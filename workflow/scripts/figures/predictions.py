@@ -97,7 +97,7 @@ def _draw_exponents(panel, fits, series, looks) -> None:
     if not any(fit.known for column in fits.values() for fit in column.values()):
         style.note(panel, "too few samples")
     panel.set_yticks(range(len(SYMBOLS)), [SYMBOLS[column] for column in laws.DENSITIES])
-    panel.set_ylim(len(SYMBOLS) - 0.5, -0.5)
+    panel.set_ylim(len(SYMBOLS) - 0.4, -0.6)
     panel.tick_params(axis="y", length=0)
     low, high = panel.get_xlim()
     panel.set_xlim(max(low, 0.0), min(high, 2.5))

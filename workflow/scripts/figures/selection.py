@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from campaign_data import as_list
+from laws import low_frequency
 
 from nqe_core import storage
 from nqe_core.errors import InputError
@@ -110,7 +111,11 @@ def softest(samples: pd.DataFrame) -> pd.Series:
 
 
 def representative_difference(samples: pd.DataFrame) -> pd.Series:
-    """Fig. 6: the sample with the median ratio |Delta| / omega_4^2 (Eq. 18) among the softer half of the samples."""
-    soft = samples[samples["quartic_frequency"] <= samples["quartic_frequency"].median()]
+    """Fig. 6: the sample with the median ratio |Delta| / omega_4^2 (Eq. 18) among the low-frequency samples.
+
+    Low frequency is what Eqs. 15 and 16 are measured on (`laws.low_frequency`); all samples where there is none.
+    """
+    low = low_frequency(samples)
+    soft = low if len(low) else samples
     ratio = np.sqrt(2 * soft["harmonic_quartic_mismatch"].clip(lower=0)) / soft["quartic_stiffness"]
     return soft.loc[(ratio.rank(method="first") - (len(soft) + 1) / 2).abs().idxmin()]

@@ -73,6 +73,17 @@ def figure(width: float, height: float, rows: int = 1, columns: int = 1, **optio
     return made, axes
 
 
+def groups_of_panels(width: float, height: float, rows: int, columns: int, panels: int):
+    """A figure of rows x columns groups, each with its own row of `panels` and room for a legend of its own.
+
+    Returns the figure and a list of (group, axes), group by group.
+    """
+    plt.rcParams.update(RC)
+    made = plt.figure(figsize=(width, height), layout="constrained")
+    groups = np.ravel(made.subfigures(rows, columns, squeeze=False))
+    return made, [(group, group.subplots(1, panels, squeeze=False)[0]) for group in groups]
+
+
 def field_panels(side: float, rows: int, columns: int, below: float = 0.0):
     """Square panels for vector fields, `side` inches wide, each with room for a title above and a line `below` it."""
     plt.rcParams.update(RC)
@@ -110,12 +121,18 @@ def label_narrow_axis(axis, low: float, high: float, most: int = 4) -> None:
     powers = range(int(np.floor(np.log10(low))), int(np.ceil(np.log10(high))) + 1)
     if sum(low <= 10.0**power <= high for power in powers) >= 3 or low < 1e-4 or high > 5e4:
         return
+    if high < 3 * low:
+        ticks = MaxNLocator(most, steps=[1, 2, 5, 10]).tick_values(low, high)
+        _set_ticks(axis, [tick for tick in ticks if low <= tick <= high])
+        return
     for leading in ((1, 2, 3, 4, 5, 6, 7, 8, 9), (1, 2, 3, 5), (1, 2, 5), (1, 3), (1,)):
         ticks = [m * 10.0**power for power in powers for m in leading if low <= m * 10.0**power <= high]
         if len(ticks) <= most:
             break
-    if len(ticks) < 2:
-        ticks = [tick for tick in MaxNLocator(most).tick_values(low, high) if low < tick < high]
+    _set_ticks(axis, ticks)
+
+
+def _set_ticks(axis, ticks) -> None:
     axis.set_major_locator(FixedLocator(ticks))
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
 
@@ -201,12 +218,10 @@ def _edges(values: np.ndarray, log: bool, bins: int) -> np.ndarray:
     return np.linspace(low - pad, high + pad, bins + 1)
 
 
-def fit_axes(axes, x: list, y: list, margin: float = 0.06, top: float | None = None) -> None:
+def fit_axes(axes, x: list, y: list, margin: float = 0.06) -> None:
     """Limits of logarithmic axes that hold all of the values, narrow ones with plain tick labels."""
     x_limits = limits(np.concatenate([np.ravel(values) for values in x]), margin)
     low, high = limits(np.concatenate([np.ravel(values) for values in y]), margin)
-    if top is not None:  # room for a legend, in decades
-        high *= 10**top
     axes.set_xlim(*x_limits)
     axes.set_ylim(low, high)
     label_narrow_axis(axes.xaxis, *x_limits)
