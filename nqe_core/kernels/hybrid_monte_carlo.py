@@ -42,6 +42,8 @@ def trajectory(position, diameters, box, potential, nonadditivity, skin, energy,
     Returns
     -------
     accepted : bool
+    probability : float
+        That of being accepted.
     energy : float
         U of what `position` is now.
     """
@@ -66,13 +68,14 @@ def trajectory(position, diameters, box, potential, nonadditivity, skin, energy,
         kinetic = half_kick(v, f, dt)
     after = pair_sums(x, start, partner, inverse_lambda2, box, potential)[0]
     change = after + kinetic - before
-    # a diverged trajectory is not a number and fails both comparisons
-    if not (change <= 0.0 or chance < np.exp(-change / temperature)):
-        return False, energy
+    probability = 1.0 if change <= 0.0 else np.exp(-change / temperature)
+    # a diverged trajectory is not a number and fails the comparison
+    if not chance < probability:
+        return False, probability if probability >= 0.0 else 0.0, energy
     for i in range(np.uint64(identity.size)):
         for a in range(d):
             position[np.uint64(identity[i]) * d + a] = x[i * d + a]
-    return True, after
+    return True, probability, after
 
 
 @njit(cache=True, error_model="numpy")
@@ -86,11 +89,12 @@ def hybrid_cycle(
     -------
     lists : Lists
     moved : bool
+    probability : float
     exchanged : int
     """
-    moved, exchanged = False, 0
+    moved, probability, exchanged = False, 0.0, 0
     if steps > 0:
-        moved, progress[ENERGY] = trajectory(
+        moved, probability, progress[ENERGY] = trajectory(
             walker.x, walker.diameters, box, potential_array, nonadditivity, skin, progress[ENERGY], temperature,
             steps, progress[STEP], noise, chance,
         )  # fmt: skip
@@ -100,4 +104,4 @@ def hybrid_cycle(
             walker, progress, lists, box, potential, nonadditivity, widest, largest_range, temperature, swaps
         )
     progress[FARTHEST] = HUGE
-    return lists, moved, exchanged
+    return lists, moved, probability, exchanged

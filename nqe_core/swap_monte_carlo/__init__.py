@@ -21,7 +21,7 @@ from nqe_core.swap_monte_carlo.walker import MonteCarloResult
 
 __all__ = ["SAMPLERS", "MonteCarloResult", "Sampler", "equilibrate", "initial_configuration"]
 
-OVERLAP_TEMPERATURE, OVERLAP_SWEEPS = 5.0, 20  # of the short run that pushes random positions apart
+OVERLAP_TEMPERATURE, OVERLAP_SWEEPS = 2.0, 50  # of the short run that pushes random positions apart
 
 # A sampler takes (configuration, model, temperature, sweeps, rng, swap_fraction, step, tune), checked by `equilibrate`
 Sampler = Callable[..., MonteCarloResult]

@@ -41,7 +41,7 @@ def separation_samples(model_name: str, temperature: float, rng, sampler="metrop
     start = Configuration(positions, [model.smallest_diameter, model.largest_diameter], box_length)
     if sampler == "hybrid":
         # long steps, a good part of which is refused: the test on the total energy has something to correct
-        walker, sweeps = HybridWalker(start, model, temperature, rng, swap_fraction=0.2, step=0.12), 20
+        walker, sweeps = HybridWalker(start, model, temperature, rng, swap_fraction=0.2, step=0.12), 25
     else:
         walker, sweeps = MetropolisWalker(start, model, temperature, rng, swap_fraction=0.2, step=1.0), 200
     distances = np.empty(n_samples)
@@ -151,10 +151,11 @@ def test_bookkeeping(model_name, sampler):
     assert result.energies[-1] == pytest.approx(fresh, rel=ENERGY_TOLERANCE)
     assert np.array_equal(np.sort(result.configuration.diameters), np.sort(start.diameters))
     assert not np.array_equal(result.configuration.diameters, start.diameters)
-    assert abs(result.displacement_acceptance - {"metropolis": 0.4, "hybrid": 0.75}[sampler]) < 0.3
+    low, high = {"metropolis": (0.3, 0.5), "hybrid": (0.1, 1.0)}[sampler]  # the latter of four trajectories only
+    assert low < result.displacement_acceptance <= high
     assert 0.0 < result.swap_acceptance < 0.7
     assert result.sweeps == 503
-    assert result.energies.size == {"metropolis": 51, "hybrid": 21}[sampler]
+    assert result.energies.size == {"metropolis": 51, "hybrid": 7}[sampler]
 
 
 def test_without_swaps_everybody_keeps_the_size():
@@ -207,7 +208,7 @@ def test_samplers_agree_on_the_energy_distribution():
         run = equilibrate(
             run.configuration, model, 2.0, 60_000, rng, swap_fraction=0.3, step=run.step, tune=False, sampler=sampler
         )
-        energies[sampler] = run.energies[:: {"metropolis": 10, "hybrid": 4}[sampler]]
+        energies[sampler] = run.energies[:: {"metropolis": 10, "hybrid": 2}[sampler]]
     assert stats.ks_2samp(*energies.values()).pvalue > LEAST_P
     # the spread is the heat capacity: narrower or wider by a tenth would be another temperature
     assert np.std(energies["hybrid"]) == pytest.approx(np.std(energies["metropolis"]), rel=0.1)
