@@ -21,6 +21,8 @@ SKIN = 0.45  # of the pair list during a trajectory
 class HybridWalker(Walker):
     """A walker whose `step` is the time step of its trajectories."""
 
+    first_gain = 1.0  # a cycle is only one trajectory
+
     def __init__(
         self, configuration: Configuration, model: Model, temperature: float, rng: np.random.Generator,
         swap_fraction: float, step: float | None = None, **options,

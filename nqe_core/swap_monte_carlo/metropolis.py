@@ -25,6 +25,7 @@ class MetropolisWalker(Walker):
     """A walker whose `step` is the half-width of the displacement cube; `skins`: of the pair and the wide list."""
 
     sweeps_per_cycle = SWEEPS_PER_CYCLE
+    first_gain = 2.0
 
     def __init__(
         self, configuration: Configuration, model: Model, temperature: float, rng: np.random.Generator,

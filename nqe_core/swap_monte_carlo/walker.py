@@ -17,7 +17,6 @@ from nqe_core.models import Model
 
 SIZE_WINDOW = 0.2  # polydisperse sizes are only exchanged when they differ by less: others are nearly always refused
 WIDE_ENTRIES = np.uint64(64)  # first guess of a particle's neighbours in the wide list, which grows by itself
-FIRST_GAIN = 2.0  # how hard the first cycle of a run steers the step towards the wanted acceptance
 
 
 @dataclass(frozen=True)
@@ -96,6 +95,7 @@ class Walker(ABC):
     """
 
     sweeps_per_cycle: int
+    first_gain: float  # how hard the first cycle of a run steers the step towards the wanted acceptance
 
     def __init__(
         self, configuration: Configuration, model: Model, temperature: float, rng: np.random.Generator,
@@ -150,7 +150,7 @@ def sample(walker: Walker, sweeps: int, tune: bool) -> MonteCarloResult:
     whole, rest = divmod(sweeps, walker.sweeps_per_cycle)
     tuned = (whole + 1) // 2 if tune else 0
     gains = np.zeros(whole)
-    gains[:tuned] = FIRST_GAIN / np.sqrt(1.0 + np.arange(tuned))
+    gains[:tuned] = walker.first_gain / np.sqrt(1.0 + np.arange(tuned))
     trace = walker.run(walker.sweeps_per_cycle, gains)
     attempts = (whole - tuned) * np.array(walker.attempts(walker.sweeps_per_cycle))
     if rest:
