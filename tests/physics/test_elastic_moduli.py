@@ -100,6 +100,18 @@ def test_affine_modulus_and_coupling_are_derivatives_of_the_affine_energy(glasse
     assert np.linalg.norm(coupling - mixed) < 1e-8 * np.linalg.norm(mixed)
 
 
+def test_coupling_and_born_term_out_of_equilibrium(glass):
+    """In the liquid the tension term of Xi does not cancel: every bond's every term counts."""
+    c, bonds = glass.liquid, Interactions.of(glass.liquid, glass.model)
+    pairs = brute_force.Pairs(c.positions, c.diameters, c.box_length, glass.model, slack=0.02)
+    for strain in STRAINS(glass.model.dimension)[-2:]:
+        slope = first_difference(lambda t, s=strain: pairs.gradient(None, deformation(glass, s, t)), 1e-5)
+        coupling = shear_strain_coupling(bonds, strain)
+        assert np.linalg.norm(coupling - slope) < 1e-7 * np.linalg.norm(slope)
+        born = second_difference(lambda t, s=strain: pairs.energy(None, deformation(glass, s, t)), 3e-4)
+        assert affine_modulus(bonds, strain) == pytest.approx(born / c.volume, rel=1e-5)
+
+
 def test_coupling_sums_to_zero(glass):
     for strain in STRAINS(glass.model.dimension):
         coupling = shear_strain_coupling(glass.interactions, strain)
