@@ -76,7 +76,11 @@ def _value(value: float, error: float) -> str:
     if not math.isfinite(error) or error <= 0:
         return f"{value:.4g}"
     digits = max(0, 1 - math.floor(math.log10(error)))
-    return f"{value:.{digits}f} ± {error:.{digits}f}" if digits < 4 else f"{value:.2g} ± {error:.1g}"
+    return (
+        f"{value:.{digits}f} ± {error:.{digits}f}"
+        if digits < 6 and abs(value) >= 0.001
+        else f"{value:.2g} ± {error:.1g}"
+    )
 
 
 if "snakemake" in globals():

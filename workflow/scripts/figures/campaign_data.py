@@ -125,6 +125,15 @@ def ensembles(samples: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
     return _ensembles(samples)
 
 
+def thinned(part: pd.DataFrame, most: int, frequency: str = "quartic_frequency") -> pd.DataFrame:
+    """At most `most` samples for a scatter plot: the softest fifth of that number, and the first of the others."""
+    if len(part) <= most:
+        return part
+    softest = part.nsmallest(most // 5, frequency)
+    others = part.drop(softest.index).sort_values("sample")[: most - len(softest)]
+    return pd.concat([others, softest])
+
+
 def label(part: pd.DataFrame) -> str:
     """Name of an ensemble in a caption: "3D IPL, N = 2048"."""
     row = part.iloc[0]

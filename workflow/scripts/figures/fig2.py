@@ -1,11 +1,13 @@
 """Fig. 2: the quartic expansion coefficient chi_4 depends on the localisation N e_4 alone."""
 
 import style
-from campaign_data import choose, counts, read_samples
+from campaign_data import choose, counts, read_samples, thinned
 from entry import run
 from laws import exponent_text
 
 from nqe_core import statistics
+
+POINTS_SHOWN = 1500  # per ensemble: enough to fill the panel, few enough to tell temperatures apart
 
 
 def draw(observables, models, pdf, png, caption=None):
@@ -21,6 +23,7 @@ def draw(observables, models, pdf, png, caption=None):
         for size, marker in zip(sizes, style.MARKERS, strict=False):
             part = chosen[(chosen["parent_temperature"] == temperature) & (chosen["n_particles"] == size)]
             if len(part):
+                part = thinned(part, POINTS_SHOWN)
                 name = f"$T_p$ = {temperature:g}, $N$ = {size:.0f}"
                 style.scatter(
                     panel, part["participants_quartic"], part["quartic_quartic_coefficient"], colours[temperature],
@@ -34,6 +37,7 @@ def draw(observables, models, pdf, png, caption=None):
         "Figure 2. The quartic expansion coefficient follows the localisation.",
         "Quartic modes of the polydisperse model at several parent temperatures T_p and sizes. Dashed: slope -1. "
         f"Fitted exponent of the median over all: {exponent_text(law.exponent)}.",
+        f"Of each ensemble at most {POINTS_SHOWN} samples are drawn." if len(chosen) > POINTS_SHOWN else "",
         counts(samples, chosen),
     )
 

@@ -1,11 +1,11 @@
 """Fig. 4: every harmonic mode has a quartic mode of similar frequency and participation."""
 
 import style
-from campaign_data import choose, counts, read_samples
+from campaign_data import choose, counts, read_samples, thinned
 from entry import run
 from matplotlib.lines import Line2D
 
-POINTS_SHOWN = 3000  # per box size: enough to fill the panel, few enough to tell sizes apart
+POINTS_SHOWN = 1500  # per box size: enough to fill the panel, few enough to tell sizes apart
 
 
 def draw(observables, models, pdf, png, caption=None):
@@ -26,7 +26,9 @@ def draw(observables, models, pdf, png, caption=None):
         f"Number of participating particles N e against frequency in {' and '.join(f'{d}D' for d in dimensions)}: "
         "harmonic modes (open) and quartic modes (filled) for every box size N. Vertical lines: lowest transverse "
         "phonon, 2 pi c_T / L, of the box size in the same colour.",
-        f"At most {POINTS_SHOWN} samples of a size are drawn." if len(chosen) > POINTS_SHOWN else "",
+        f"Of each size at most {POINTS_SHOWN} samples are drawn, the softest among them."
+        if len(chosen) > POINTS_SHOWN
+        else "",
         counts(samples, chosen),
     )
 
@@ -38,7 +40,7 @@ def _draw_panel(panel, part) -> list:
     for size, (colour, marker) in looks.items():
         rows = part[part["n_particles"] == size]
         panel.axvline(rows["phonon_frequency"].iloc[0], color=colour, lw=2.2, alpha=0.45, zorder=1)
-        rows = rows.sort_values("sample")[:POINTS_SHOWN]
+        rows = thinned(rows, POINTS_SHOWN)
         style.scatter(
             panel, rows["harmonic_frequency"], rows["participants_harmonic"], colour, marker, 5, hollow=True, zorder=3
         )

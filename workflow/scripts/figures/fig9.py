@@ -56,7 +56,7 @@ def _by_dimension(panel, chosen, x, y, legend: str) -> None:
     for dimension, rows in chosen.groupby("dimension"):
         colour = style.DIMENSION_COLOURS[int(dimension)]
         horizontal, vertical = x(rows).to_numpy(), y(rows).to_numpy()
-        thin = max(1, len(rows) // 4000)  # enough to show the spread
+        thin = max(1, len(rows) // 1000)  # enough to show the spread
         style.scatter(panel, horizontal[::thin], vertical[::thin], colour, size=2.0, alpha=0.3)
         curve = statistics.running_median(horizontal, vertical)
         errors = np.abs(np.stack([curve.median - curve.low, curve.high - curve.median]))
