@@ -389,3 +389,13 @@ def test_samples_needed_for_a_share_follow_wilson():
     ours = statistics.proportion(24, 24)
     needed = Claim("Fig. 4", "share", "2D", "always", (0.99, 1.0), ours, share=True).samples_needed
     assert 0.0095 < np.subtract(*statistics.wilson_interval(int(needed), int(needed))[::-1]) <= 0.01
+
+
+def test_thinning_keeps_the_softest_samples(campaign):
+    samples = campaign_data.read_samples(campaign.observables("ipl3d"), campaign.models)
+    fine = samples[samples["fine"]]
+    few = campaign_data.thinned(fine, 40)
+    assert len(few) == 40
+    assert not few["sample"].add(few["n_particles"] * 1000).duplicated().any()
+    assert set(fine.nsmallest(8, "quartic_frequency").index) <= set(few.index)
+    assert campaign_data.thinned(fine, 1000) is fine

@@ -20,7 +20,7 @@ def draw(observables, models, pdf, png, caption=None):
     frequency = part["quartic_frequency"]
     style.histogram(made, a, frequency, part["quartic_force_magnitude"])
     _label(a, r"$\omega_4/\omega_0$", r"$|U^{(4)}\,\vdots\,\hat\pi_4\hat\pi_4\hat\pi_4|/\chi_4$")
-    _medians(b, chosen, "cubic_shear_strain_coupling", r"$|\nu_3|$  $(m c_T^2/a_0)$")
+    _medians(b, chosen, "cubic_shear_strain_coupling", r"$|\nu_3|$  $(m c_T^2/a_0)$", "lower left")
     _medians(c, chosen, "cubic_quartic_coefficient", r"$\chi_3$  $(m c_T^2/a_0^4)$")
     _cubic_bound(d, chosen)
     square = part["quartic_cubic_coefficient"] ** 2
@@ -50,7 +50,7 @@ def _label(panel, x: str, y: str) -> None:
     panel.set_ylabel(y)
 
 
-def _by_dimension(panel, chosen, x, y, legend: str) -> None:
+def _by_dimension(panel, chosen, x, y, legend: str | None) -> None:
     """Points and running medians of each dimension."""
     xs, ys = [], []
     for dimension, rows in chosen.groupby("dimension"):
@@ -70,11 +70,12 @@ def _by_dimension(panel, chosen, x, y, legend: str) -> None:
     # a coupling can happen to be almost zero: such a sample must not stretch the axis over many decades
     floor = np.median(spread) * 1e-3 if len(spread) else 0
     style.fit_axes(panel, xs, [spread[spread > floor]])
-    panel.legend(loc=legend, handlelength=1.2)
+    if legend:
+        panel.legend(loc=legend, handlelength=1.2)
 
 
-def _medians(panel, chosen, column: str, y_label: str) -> None:
-    _by_dimension(panel, chosen, lambda rows: rows["cubic_frequency"], lambda rows: rows[column].abs(), "lower left")
+def _medians(panel, chosen, column: str, y_label: str, legend: str | None = None) -> None:
+    _by_dimension(panel, chosen, lambda rows: rows["cubic_frequency"], lambda rows: rows[column].abs(), legend)
     _label(panel, r"$\omega_3/\omega_0$", y_label)
 
 
