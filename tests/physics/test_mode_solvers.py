@@ -143,7 +143,8 @@ def test_modes_are_minima(glasses, modes, unit_field, name):
 def test_other_methods_find_the_same_modes(glasses, modes, name, option, value):
     """Where a harmonic mode lies between two basins a method may end in either: most samples, not all.
 
-    Measured with these models over twelve samples each: 12 of 12 but for 11 of 12 with a factorised metric in 2D.
+    Measured over twelve of these samples per model, against the paper's conjugate gradient and the published macopt
+    alike: 47 of 48 quartic and 48 of 48 cubic modes are the same.
     """
     quartic_shared, cubic_shared = [], []
     for seed in range(SAMPLES):
