@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
-from cluster_runs import Campaign, below, wait_until
+from cluster_runs import Campaign, below, sheet_row, wait_until
 
 from nqe_core.cli import main
 from nqe_core.storage import ChunkReader
@@ -108,6 +108,19 @@ def test_snakemake_remakes_a_damaged_chunk_and_what_follows(tmp_path, undisturbe
     with campaign.drive(target, "--forcerun", target, "--cores", 2, profile="profiles/local") as run:
         assert run.wait(timeout=120) == 0, campaign.log("driver").read_text()[-3000:]
     campaign.check(undisturbed)
+
+
+def test_two_campaigns_run_in_one_folder(tmp_path, quick):
+    first, second = (Campaign.create(tmp_path, name, sheet_row(burn_in=500)) for name in ("first", "second"))
+    targets = [[campaign.target("inherent_state"), "--cores", 1] for campaign in (first, second)]
+    with (
+        first.drive(*targets[0], profile="profiles/local", log="first") as one,
+        second.drive(*targets[1], profile="profiles/local", log="second") as other,
+    ):
+        assert one.wait(timeout=120) == 0, first.log("first").read_text()[-3000:]
+        assert other.wait(timeout=120) == 0, second.log("second").read_text()[-3000:]
+    first.check(quick)
+    second.check(quick)
 
 
 def copy_of(campaign: Campaign, path: Path) -> Campaign:

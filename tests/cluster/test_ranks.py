@@ -16,16 +16,8 @@ from nqe_core.storage import ChunkReader
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture(scope="module")
-def alone(tmp_path_factory) -> Campaign:
-    """One process."""
-    campaign = Campaign.create(tmp_path_factory.mktemp("alone"), rows=sheet_row(burn_in=500))
-    campaign.finish()
-    return campaign
-
-
 @pytest.mark.parametrize("ranks", [2, 3, 4])
-def test_any_number_of_ranks_gives_the_same_bits(tmp_path, alone, mpiexec, ranks):
+def test_any_number_of_ranks_gives_the_same_bits(tmp_path, quick, mpiexec, ranks):
     campaign = Campaign.create(tmp_path, rows=sheet_row(burn_in=500))
     script = ROOT / "tests" / "cluster" / "stages_in_a_row.py"
     command = [mpiexec, "-n", ranks, sys.executable, script, campaign.path, campaign.name, ranks]
@@ -33,7 +25,7 @@ def test_any_number_of_ranks_gives_the_same_bits(tmp_path, alone, mpiexec, ranks
         [str(part) for part in command], env=environment(), capture_output=True, text=True, timeout=120, check=False
     )
     assert done.returncode == 0, done.stderr
-    campaign.check(alone)
+    campaign.check(quick)
 
 
 def rows_of(campaign: Campaign) -> dict[tuple[str, int], dict]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 import yaml
@@ -23,7 +23,7 @@ MINIATURE = "\n".join([
     "poly3d_n150_t130\tpoly3d\t150\t1.3\t4\t2\t4\t1\tquench\t0\t0.2\t100\t50",
 ])  # fmt: skip
 FIGURES = [f"fig{number}" for number in range(1, 10)]
-ONE_JOB_PER_CHUNK = [f"{rule}=chunk" for rule in (*STAGES, "second_quartic", "observables")]
+ONE_JOB_PER_CHUNK = [f"{rule}=chunk" for rule in (*STAGES, "observables")]
 ONE_JOB_FOR_ALL_PICTURES = [
     f"{rule}=pictures" for rule in (*FIGURES, "predictions", "table1", "table2", "scorecard", "gather")
 ]
@@ -52,14 +52,22 @@ def running_job(campaign: Campaign) -> str:
 
 
 def wait_for_ranks(campaign: Campaign, number: int) -> list[int]:
-    """Process ids of the stage's ranks, once they all compute."""
-    log = campaign.results / "logs" / "liquid" / "victim" / "0000.log"
-    wait_until(
-        lambda: list(campaign.file("liquid").parent.glob("0000.h5.parts/run.*/block.1")), 90, "the ranks to work"
-    )
-    found = wait_until(lambda: len(ids := ranks_in(campaign.path)) == number and ids, 30, f"{number} ranks; see {log}")
-    time.sleep(1)
-    return found
+    """Process ids of the stage's ranks, once each has finished a few samples (it starts in 1 s, a sample takes 0.5)."""
+
+    def busy() -> list[int]:
+        found = ranks_in(campaign.path)
+        return found if len(found) == number and all(cpu_seconds(pid) > 2.5 for pid in found) else []
+
+    return wait_until(busy, 120, f"{number} ranks at work; see {campaign.log('driver')}")
+
+
+def cpu_seconds(pid: int) -> float:
+    """Of one process; 0 when it is gone."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    except OSError:
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 @contextmanager
@@ -92,7 +100,7 @@ def test_a_whole_campaign_with_every_figure_and_the_same_bits_as_here(tmp_path):
         assert (cluster.results / "figures" / f"{name}.pdf").read_bytes().startswith(b"%PDF")
     # four ranks on nodes of two cores each
     jobs = ask("squeue", "-h", "-t", "COMPLETED", "-o", "%D %C %Z %k").splitlines()
-    spread = [job.split()[:2] for job in jobs if f"{cluster.path} group_chunk" in job]
+    spread = [job.split()[:2] for job in jobs if f"{cluster.path} rule_chunk_" in job]
     assert len(spread) >= 4 and all(int(nodes) >= 2 and int(cores) >= 4 for nodes, cores in spread), jobs
     here = Campaign.create(tmp_path / "here", "miniature", MINIATURE)
     here.finish()
@@ -142,6 +150,22 @@ def test_a_job_that_needs_more_memory_gets_it(campaign, undisturbed):
         assert run.wait(timeout=180) == 0, campaign.log("driver").read_text()[-3000:]
     said = campaign.log("driver").read_text()
     assert "mem_mb_per_cpu=60" in said and "mem_mb_per_cpu=800" in said
+    campaign.check(undisturbed)
+
+
+def test_ctrl_c_saves_and_the_same_command_continues(campaign, undisturbed):
+    target = campaign.target("liquid")
+    with campaign.drive(target, *resources(2)) as run:
+        wait_for_ranks(campaign, 2)
+        job = running_job(campaign)
+        run.send_signal(signal.SIGINT)
+        assert run.wait(timeout=60) != 0
+    wait_until(lambda: not ranks_in(campaign.path), 30, "the ranks to save and leave")
+    assert ask("squeue", "-h", "-j", job, "-t", "all", "-o", "%T") == "CANCELLED"
+    assert campaign.kept() > 0
+    with campaign.drive(target, *resources(3)) as run:
+        assert run.wait(timeout=180) == 0, campaign.log("driver").read_text()[-3000:]
+    assert resumed(campaign)
     campaign.check(undisturbed)
 
 
