@@ -30,7 +30,8 @@ RULE = (
     "the range is \"agrees\"; otherwise \"too few samples\", with the number of samples for which the interval would be as "
     "narrow as the range. The accepted range is the paper's own statistical uncertainty where its ensemble gives one "
     "(Fig. 8), otherwise a stated tolerance. Errors are bootstrap errors over samples (standard errors for means, Wilson "
-    "intervals for shares)."
+    "intervals for shares). They take samples as independent: where several samples share a walker and lie less than a "
+    "relaxation time apart, as in cold POLY ensembles with a short spacing, the true errors are larger."
 )  # fmt: skip
 
 
