@@ -28,6 +28,7 @@ ONE_JOB_FOR_ALL_PICTURES = [
     f"{rule}=pictures" for rule in (*FIGURES, "predictions", "table1", "table2", "scorecard", "gather")
 ]
 
+PATIENCE = 300  # seconds; alone on two cores a test takes a tenth of it
 LAUNCHER = yaml.safe_load((ROOT / "profiles/slurm/config.yaml").read_text())["set-resources"]["liquid"]["mpi"]
 
 
@@ -58,7 +59,7 @@ def wait_for_ranks(campaign: Campaign, number: int) -> list[int]:
         found = ranks_in(campaign.path)
         return found if len(found) == number and all(cpu_seconds(pid) > 2.5 for pid in found) else []
 
-    return wait_until(busy, 120, f"{number} ranks at work; see {campaign.log('driver')}")
+    return wait_until(busy, PATIENCE, f"{number} ranks at work; see {campaign.log('driver')}")
 
 
 def cpu_seconds(pid: int) -> float:
@@ -95,7 +96,7 @@ def test_a_whole_campaign_with_every_figure_and_the_same_bits_as_here(tmp_path):
     cluster = Campaign.create(tmp_path / "cluster", "miniature", MINIATURE)
     groups = ("--groups", *ONE_JOB_PER_CHUNK, *ONE_JOB_FOR_ALL_PICTURES)
     with cluster.drive(*groups) as run:
-        assert run.wait(timeout=400) == 0, cluster.log("driver").read_text()[-4000:]
+        assert run.wait(timeout=2 * PATIENCE) == 0, cluster.log("driver").read_text()[-4000:]
     for name in (*FIGURES, "predictions"):
         assert (cluster.results / "figures" / f"{name}.pdf").read_bytes().startswith(b"%PDF")
     # four ranks on nodes of two cores each
@@ -127,7 +128,7 @@ def test_a_wrong_launcher_is_refused(campaign):
 def test_a_killed_rank_ends_its_job_and_the_retry_continues(campaign, undisturbed):
     with campaign.drive(campaign.target("liquid"), *resources(2)) as run:
         os.kill(wait_for_ranks(campaign, 2)[0], signal.SIGKILL)
-        assert run.wait(timeout=120) == 0, campaign.log("driver").read_text()[-3000:]
+        assert run.wait(timeout=PATIENCE) == 0, campaign.log("driver").read_text()[-3000:]
     assert "Trying to restart job" in campaign.log("driver").read_text()
     campaign.check(undisturbed)
 
@@ -137,8 +138,10 @@ def test_a_job_at_its_time_limit_saves_and_is_continued_with_more(campaign, undi
         ranks = wait_for_ranks(campaign, 2)
         job = running_job(campaign)
         with frozen(ranks):
-            wait_until(lambda: ask("squeue", "-h", "-j", job, "-t", "all", "-o", "%T") != "RUNNING", 100, "the limit")
-        assert run.wait(timeout=120) == 0, campaign.log("driver").read_text()[-3000:]
+            wait_until(
+                lambda: ask("squeue", "-h", "-j", job, "-t", "all", "-o", "%T") != "RUNNING", PATIENCE, "the limit"
+            )
+        assert run.wait(timeout=PATIENCE) == 0, campaign.log("driver").read_text()[-3000:]
     assert ask("squeue", "-h", "-j", job, "-t", "all", "-o", "%T") == "TIMEOUT"
     assert resumed(campaign)
     campaign.check(undisturbed)
@@ -147,7 +150,7 @@ def test_a_job_at_its_time_limit_saves_and_is_continued_with_more(campaign, undi
 def test_a_job_that_needs_more_memory_gets_it(campaign, undisturbed):
     memory = "60 if attempt == 1 else 800"
     with campaign.drive(campaign.target("liquid"), *resources(2, memory=memory)) as run:
-        assert run.wait(timeout=180) == 0, campaign.log("driver").read_text()[-3000:]
+        assert run.wait(timeout=PATIENCE) == 0, campaign.log("driver").read_text()[-3000:]
     said = campaign.log("driver").read_text()
     assert "mem_mb_per_cpu=60" in said and "mem_mb_per_cpu=800" in said
     campaign.check(undisturbed)
@@ -164,7 +167,7 @@ def test_ctrl_c_saves_and_the_same_command_continues(campaign, undisturbed):
     assert ask("squeue", "-h", "-j", job, "-t", "all", "-o", "%T") == "CANCELLED"
     assert campaign.kept() > 0
     with campaign.drive(target, *resources(3)) as run:
-        assert run.wait(timeout=180) == 0, campaign.log("driver").read_text()[-3000:]
+        assert run.wait(timeout=PATIENCE) == 0, campaign.log("driver").read_text()[-3000:]
     assert resumed(campaign)
     campaign.check(undisturbed)
 
@@ -176,10 +179,12 @@ def test_a_killed_driver_and_its_successor_do_not_write_over_each_other(campaign
         job = running_job(campaign)
     subprocess.run(campaign.snakemake("--unlock"), cwd=campaign.path, env=environment(), check=True)
     with frozen(ranks), campaign.drive(target, *resources(2), "--retries", 0, log="second") as run:
-        assert run.wait(timeout=120) != 0
+        assert run.wait(timeout=PATIENCE) != 0
     said = (campaign.results / "logs" / "liquid" / "victim" / "0000.log").read_text()
     assert "is writing it; try again later" in said
-    wait_until(lambda: ask("squeue", "-h", "-j", job, "-t", "all", "-o", "%T") == "COMPLETED", 60, "the first job")
+    wait_until(
+        lambda: ask("squeue", "-h", "-j", job, "-t", "all", "-o", "%T") == "COMPLETED", PATIENCE, "the first job"
+    )
     campaign.check(undisturbed)
 
 
@@ -193,13 +198,13 @@ def test_a_dead_node_s_job_starts_again_and_its_zombie_harms_nothing(campaign, u
             # the lock of a dead node is gone as well
             (campaign.file("liquid").with_name("0000.h5.parts") / "lock").unlink()
             ask("scontrol", "update", f"NodeName={node}", "State=DOWN", "Reason=dead")
-            wait_until(lambda: "PENDING" in ask("squeue", "-h", "-j", job, "-o", "%T"), 30, "the requeue")
+            wait_until(lambda: "PENDING" in ask("squeue", "-h", "-j", job, "-o", "%T"), PATIENCE, "the requeue")
             ask("scontrol", "update", f"JobId={job}", "StartTime=now")  # else after two minutes
-            wait_until(lambda: len(ranks_in(campaign.path)) == 4, 60, "the second attempt beside the first")
+            wait_until(lambda: len(ranks_in(campaign.path)) == 4, PATIENCE, "the second attempt beside the first")
         # from here both write
-        assert run.wait(timeout=120) == 0, campaign.log("driver").read_text()[-3000:]
+        assert run.wait(timeout=PATIENCE) == 0, campaign.log("driver").read_text()[-3000:]
         subprocess.run([LAB, "restore", node], env=environment(), check=True)
-        wait_until(lambda: not ranks_in(campaign.path), 60, "the end of the zombies")
+        wait_until(lambda: not ranks_in(campaign.path), PATIENCE, "the end of the zombies")
     campaign.check(undisturbed)
 
 
@@ -209,8 +214,8 @@ def test_a_preempted_job_saves_and_continues_later(campaign, undisturbed):
         wait_for_ranks(campaign, 2)
         job = running_job(campaign)
         ask("sbatch", "-p", "main", "-N", 4, "--exclusive", "-o", "/dev/null", "--wrap", "sleep 3")
-        wait_until(lambda: "PENDING" in ask("squeue", "-h", "-j", job, "-o", "%T"), 60, "the requeue")
+        wait_until(lambda: "PENDING" in ask("squeue", "-h", "-j", job, "-o", "%T"), PATIENCE, "the requeue")
         ask("scontrol", "update", f"JobId={job}", "StartTime=now")
-        assert run.wait(timeout=120) == 0, campaign.log("driver").read_text()[-3000:]
+        assert run.wait(timeout=PATIENCE) == 0, campaign.log("driver").read_text()[-3000:]
     assert resumed(campaign)
     campaign.check(undisturbed)
