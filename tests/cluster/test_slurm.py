@@ -94,7 +94,8 @@ def resumed(campaign: Campaign) -> bool:
 
 def test_a_whole_campaign_with_every_figure_and_the_same_bits_as_here(tmp_path):
     cluster = Campaign.create(tmp_path / "cluster", "miniature", MINIATURE)
-    groups = ("--groups", *ONE_JOB_PER_CHUNK, *ONE_JOB_FOR_ALL_PICTURES)
+    # a group asks for the cores of all jobs that could run side by side, but not for more than --cores
+    groups = ("--cores", 2, "--groups", *ONE_JOB_PER_CHUNK, *ONE_JOB_FOR_ALL_PICTURES)
     with cluster.drive(*groups) as run:
         assert run.wait(timeout=2 * PATIENCE) == 0, cluster.log("driver").read_text()[-4000:]
     for name in (*FIGURES, "predictions"):
