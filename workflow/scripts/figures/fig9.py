@@ -37,7 +37,8 @@ def draw(observables, models, pdf, png, caption=None):
         caption or png,
         "Figure 9. Coefficients of cubic and quartic modes.",
         "(a) Size of the field U4:pi4pi4pi4/chi4. (b) Shear-strain coupling and (c) quartic coefficient of cubic modes "
-        "against their frequency: samples as points (where there are many, every k-th), running medians with 95 % bootstrap bands as lines. (d) Cubic modes "
+        "against their frequency: samples as points (where there are many, every k-th), running medians with 95 % "
+        "bootstrap bands as lines. (d) Cubic modes "
         "follow tau^2 ~ kappa chi in every dimension (points and running medians; line: tau^2 = 3 kappa chi), (e) quartic "
         f"modes do not. (f) Quartic coefficient of quartic modes. Histograms (a, e, f): {main}D IPL, "
         f"n = {len(part)} ({'; '.join(label(rows) for _, rows in part.groupby('ensemble'))}); colour: samples in a bin.",
