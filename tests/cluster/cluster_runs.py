@@ -166,7 +166,7 @@ class Campaign:
             ],
             "inherent_state": ["quench", file("liquid"), "--preparation", row.preparation,
                                *(cooled if row.preparation == "cool" else [])],
-            "harmonic": ["harmonic", file("inherent_state"), "--n-modes", str(row.n_modes)],
+            "harmonic": ["harmonic", file("inherent_state"), "--n-modes", str(row.n_modes), "--certify", "0.01"],
             "quartic": ["quartic", file("inherent_state"), file("harmonic")],
             "cubic": ["cubic", file("inherent_state"), file("quartic"),
                       "--starts", "nonaffine" if nonaffine else "quartic"],
@@ -182,14 +182,18 @@ class Campaign:
     def log(self, name: str) -> Path:
         return self.path / f"{name}.log"
 
-    def finish(self) -> None:
-        """Make all chunks and tables that are missing, in this process and on one rank."""
+    def finish(self, alone: bool = False) -> None:
+        """Make all chunks and tables that are missing on one rank, in this process, or each `alone` in one of its own."""
         for row in read_sheet(self.sheet):
             tables = []
             for chunk in row.chunks:
                 for stage in (*STAGES, "observables"):
                     if not self.file(stage, chunk, row.ensemble).exists():
-                        assert main(self.command(stage, chunk, row)) == 0
+                        command = self.command(stage, chunk, row)
+                        if alone:
+                            subprocess.run([BIN / "nqe", *command], env=environment(), check=True)
+                        else:
+                            assert main(command) == 0
                 tables.append(str(self.file("observables", chunk, row.ensemble)))
             table = self.results / row.ensemble / "observables.parquet"
             if not table.exists():
