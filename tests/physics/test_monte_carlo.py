@@ -174,12 +174,40 @@ def test_moves_do_not_depend_on_neighbour_lists(model_name):
     start = initial_configuration(model, n, np.random.default_rng(3))
     finals = []
     for skins in ((0.8, 1.6), (0.5, 1.3), (1.0, 50.0)):  # the last one: all pairs are listed
-        walker = MetropolisWalker(start, model, 1.5, np.random.default_rng(9), 0.3, 0.09, skins=skins)
-        walker.run(10, np.zeros(4))
+        walker = MetropolisWalker(start, model, 2.0, np.random.default_rng(9), 0.1, 0.12, skins=skins)
+        # a cycle long enough that lists expire by motion, not only because sizes were swapped
+        walker.run(150, np.zeros(2))
         finals.append(walker.configuration())
     for other in finals[1:]:
         assert np.array_equal(other.positions, finals[0].positions)
         assert np.array_equal(other.diameters, finals[0].diameters)
+
+
+@pytest.mark.parametrize("swap_fraction", [0.0, 0.2])
+def test_lists_never_miss_a_pair(swap_fraction):
+    """After every sweep, all pairs within range are listed. (Energies would hardly tell: they vanish at the cutoff.)"""
+    model, rng = MODELS["poly3d"], np.random.default_rng(3)
+    start = initial_configuration(model, 500, rng)
+    walker = MetropolisWalker(start, model, 2.0, rng, swap_fraction, 0.11, skins=(0.5, 1.5))
+    ages = []
+    for _ in range(150):
+        # particles go on moving in this run; swaps would void the list at the end of each
+        walker.swap_fraction = 0.0
+        walker.run(1, np.zeros(1))
+        ages.append(walker.progress[kernel.FARTHEST])
+        x = walker.arrays.x.reshape(walker.n, -1)
+        r = minimum_image(x[:, None] - x, walker.box[0])
+        a, b = walker.arrays.diameters[:, None], walker.arrays.diameters
+        reach = model.cutoff * (a + b) / 2 * (1 - model.nonadditivity * abs(a - b))
+        interacting = ((r * r).sum(axis=2) < reach**2) & ~np.eye(walker.n, dtype=bool)
+        rows = np.repeat(np.arange(walker.n), np.diff(walker.lists.pair_start.astype(int)))
+        listed = np.zeros_like(interacting)
+        listed[rows, walker.lists.pair[: rows.size]] = True
+        assert not (interacting & ~listed).any()
+        walker.swap_fraction = swap_fraction
+        if swap_fraction:
+            swap_only(walker, 50)
+    assert max(ages) > 0.15  # lists did get old
 
 
 def test_same_stream_same_bits_whatever_the_block_length(monkeypatch):
