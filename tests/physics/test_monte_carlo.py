@@ -186,9 +186,9 @@ def test_moves_do_not_depend_on_neighbour_lists(model_name):
 @pytest.mark.parametrize("swap_fraction", [0.0, 0.2])
 def test_lists_never_miss_a_pair(swap_fraction):
     """After every sweep, all pairs within range are listed. (Energies would hardly tell: they vanish at the cutoff.)"""
-    model, rng = MODELS["poly3d"], np.random.default_rng(3)
+    model, rng = MODELS["ipl3d"], np.random.default_rng(3)
     start = initial_configuration(model, 500, rng)
-    walker = MetropolisWalker(start, model, 2.0, rng, swap_fraction, 0.11, skins=(0.5, 1.5))
+    walker = MetropolisWalker(start, model, 2.0, rng, swap_fraction, 0.11, skins=(0.5, 0.9))
     ages = []
     for _ in range(150):
         # particles go on moving in this run; swaps would void the list at the end of each
