@@ -35,7 +35,7 @@ def _bond(k, first, second, vectors, z, box):
     return i, j, 2.0 * b, 2.0 * c
 
 
-@njit(cache=True, fastmath=True, error_model="numpy")
+@njit(cache=True, fastmath=True, error_model="numpy", inline="always")
 def hessian_product(first, second, vectors, g1, g2, z, out, box):
     """out = M.z"""
     d = np.uint64(len(box))

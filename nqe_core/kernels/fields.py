@@ -4,7 +4,7 @@ import numpy as np
 from numba import njit
 
 
-@njit(cache=True, fastmath=True, error_model="numpy")
+@njit(cache=True, fastmath=True, error_model="numpy", inline="always")
 def subtract_mean(z, box):
     """Remove the uniform translation, in place."""
     d = np.uint64(len(box))

@@ -18,7 +18,7 @@ def force_scratch(box):
     return np.empty(np.uint64(len(box)) * CAPACITY)
 
 
-@njit(cache=True, fastmath=True, error_model="numpy")
+@njit(cache=True, fastmath=True, error_model="numpy", inline="always")
 def pair_forces(x, start, partner, inverse_lambda2, box, potential, f, scratch):
     """Forces on all particles, f_i = -dU/dx_i.
 

@@ -4,7 +4,7 @@ import numpy as np
 from numba import njit
 
 
-@njit(cache=True, fastmath=True, error_model="numpy")
+@njit(cache=True, fastmath=True, error_model="numpy", inline="always")
 def apply_block_diagonal(blocks, g, out, box):
     """out = P g for P made of one d x d block per particle."""
     d = np.uint64(len(box))
@@ -16,7 +16,7 @@ def apply_block_diagonal(blocks, g, out, box):
             out[i * d + a] = s
 
 
-@njit(cache=True, fastmath=True, error_model="numpy")
+@njit(cache=True, fastmath=True, error_model="numpy", inline="always")
 def first_loop(steps, changes, rho, alpha, stored, newest, q):
     """Downward sweep of the recursion, newest pair first; q is overwritten.
 
@@ -44,7 +44,7 @@ def first_loop(steps, changes, rho, alpha, stored, newest, q):
             q[c] -= alpha[k] * changes[k, c]
 
 
-@njit(cache=True, fastmath=True, error_model="numpy")
+@njit(cache=True, fastmath=True, error_model="numpy", inline="always")
 def second_loop(steps, changes, rho, alpha, stored, newest, r):
     """Upward sweep, oldest pair first; r = H_0 q on entry and H g on return."""
     m, n = steps.shape

@@ -120,6 +120,11 @@ class Campaign:
             else:
                 shutil.copy(ROOT / part, path / part, follow_symlinks=False)
         campaign = cls(path, name)
+        # the classical sampler, whose sweeps take the time that the disturbances are aimed at; also what `nqe` defaults to
+        settings = path / "config" / "config.yaml"
+        shipped = settings.read_text()
+        settings.write_text(shipped.replace("sampler: hybrid", "sampler: metropolis"))
+        assert settings.read_text() != shipped
         campaign.sheet.write_text("\t".join(COLUMNS) + "\n" + rows + "\n")
         return campaign
 
