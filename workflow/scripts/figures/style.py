@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import matplotlib
@@ -127,7 +128,9 @@ def label_narrow_axis(axis, low: float, high: float, most: int = 4) -> None:
         return
     for leading in ((1, 2, 3, 4, 5, 6, 7, 8, 9), (1, 2, 3, 5), (1, 2, 5), (1, 3), (1,)):
         ticks = [m * 10.0**power for power in powers for m in leading if low <= m * 10.0**power <= high]
-        if len(ticks) <= most:
+        # labels closer than a seventh of the axis would touch
+        apart = all(b > a * (high / low) ** 0.15 for a, b in pairwise(ticks))
+        if len(ticks) <= most and apart:
             break
     _set_ticks(axis, ticks)
 
