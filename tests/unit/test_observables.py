@@ -195,15 +195,16 @@ def test_a_walker_interrupted_in_its_burn_in_continues_bit_by_bit(campaign, tmp_
 
 def test_a_cooled_glass_is_reproducible_and_lower_in_energy(campaign, tmp_path):
     def cooled(name):
-        with stages.quench_job(campaign["liquid"], 1e-11, "cool", 0.5) as job:
+        with stages.quench_job(campaign["liquid"], 1e-11, "cool", 0.01) as job:
             assert run(job, tmp_path / name, options()) == DONE
         return tmp_path / name
 
     first, second = cooled("a.h5"), cooled("b.h5")
     assert content(first) == content(second) != content(campaign["inherent_state"])
+    # slow enough that four small glasses show it: by about 0.06 a particle, against a scatter of 0.04
     with ChunkReader(first) as slow, ChunkReader(campaign["inherent_state"]) as fast:
         assert slow.column("energy").mean() < fast.column("energy").mean()
-        assert slow.attributes["parameters"]["cooling_rate"] == 0.5
+        assert slow.attributes["parameters"]["cooling_rate"] == 0.01
 
 
 # --- failures -------------------------------------------------------------------------------------------------------
