@@ -206,16 +206,3 @@ def test_a_dead_node_s_job_starts_again_and_its_zombie_harms_nothing(campaign, u
         subprocess.run([LAB, "restore", node], env=environment(), check=True)
         wait_until(lambda: not ranks_in(campaign.path), PATIENCE, "the end of the zombies")
     campaign.check(undisturbed)
-
-
-def test_a_preempted_job_saves_and_continues_later(campaign, undisturbed):
-    options = (*resources(2), "--default-resources", "slurm_partition=low", "mem_mb=1000", "runtime=10")
-    with campaign.drive(campaign.target("liquid"), *options) as run:
-        wait_for_ranks(campaign, 2)
-        job = running_job(campaign)
-        ask("sbatch", "-p", "main", "-N", 4, "--exclusive", "-o", "/dev/null", "--wrap", "sleep 3")
-        wait_until(lambda: "PENDING" in ask("squeue", "-h", "-j", job, "-o", "%T"), PATIENCE, "the requeue")
-        ask("scontrol", "update", f"JobId={job}", "StartTime=now")
-        assert run.wait(timeout=PATIENCE) == 0, campaign.log("driver").read_text()[-3000:]
-    assert resumed(campaign)
-    campaign.check(undisturbed)
