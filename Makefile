@@ -11,7 +11,7 @@ SHELL := bash
 export PATH := $(abspath $(VENV))/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help env figures tiny report verify test test-fast lint format bench docs lock clean-env
+.PHONY: help env figures tiny report verify test test-cluster test-fast lint format bench docs lock clean-env
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -39,8 +39,11 @@ verify: figures  ## check every file of the campaign against the sheet and its c
 test: $(READY)  ## run the whole test suite
 	@python -m pytest
 
+test-cluster: $(READY)  ## cluster tests, those too that kill parts of running SLURM jobs
+	@python -m pytest tests/cluster -m "disturbance or not disturbance"
+
 test-fast: $(READY)  ## run the tests that take seconds
-	@python -m pytest -m "not slow and not cluster"
+	@python -m pytest -m "not slow and not cluster and not disturbance"
 
 lint: $(READY)  ## ruff, snakefmt, import layers, snakemake --lint
 	ruff check .

@@ -125,6 +125,7 @@ def test_a_wrong_launcher_is_refused(campaign):
     assert not campaign.results.exists() or not campaign.kept()
 
 
+@pytest.mark.disturbance
 def test_a_killed_rank_ends_its_job_and_the_retry_continues(campaign, undisturbed):
     with campaign.drive(campaign.target("liquid"), *resources(2)) as run:
         os.kill(wait_for_ranks(campaign, 2)[0], signal.SIGKILL)
@@ -156,6 +157,7 @@ def test_a_job_that_needs_more_memory_gets_it(campaign, undisturbed):
     campaign.check(undisturbed)
 
 
+@pytest.mark.disturbance
 def test_ctrl_c_saves_and_the_same_command_continues(campaign, undisturbed):
     target = campaign.target("liquid")
     with campaign.drive(target, *resources(2)) as run:
@@ -172,6 +174,7 @@ def test_ctrl_c_saves_and_the_same_command_continues(campaign, undisturbed):
     campaign.check(undisturbed)
 
 
+@pytest.mark.disturbance
 def test_a_killed_driver_and_its_successor_do_not_write_over_each_other(campaign, undisturbed):
     target = campaign.target("liquid")
     with campaign.drive(target, *resources(2), log="first"):
@@ -188,6 +191,7 @@ def test_a_killed_driver_and_its_successor_do_not_write_over_each_other(campaign
     campaign.check(undisturbed)
 
 
+@pytest.mark.disturbance
 def test_a_dead_node_s_job_starts_again_and_its_zombie_harms_nothing(campaign, undisturbed):
     with campaign.drive(campaign.target("liquid"), *resources(2, nodes=1)) as run:
         zombies = wait_for_ranks(campaign, 2)
