@@ -134,6 +134,7 @@ def test_a_killed_rank_ends_its_job_and_the_retry_continues(campaign, undisturbe
     campaign.check(undisturbed)
 
 
+@pytest.mark.disturbance
 def test_a_job_at_its_time_limit_saves_and_is_continued_with_more(campaign, undisturbed):
     with campaign.drive(campaign.target("liquid"), *resources(2, runtime="1 if attempt == 1 else 10")) as run:
         ranks = wait_for_ranks(campaign, 2)
@@ -148,6 +149,7 @@ def test_a_job_at_its_time_limit_saves_and_is_continued_with_more(campaign, undi
     campaign.check(undisturbed)
 
 
+@pytest.mark.disturbance
 def test_a_job_that_needs_more_memory_gets_it(campaign, undisturbed):
     memory = "60 if attempt == 1 else 800"
     with campaign.drive(campaign.target("liquid"), *resources(2, memory=memory)) as run:
