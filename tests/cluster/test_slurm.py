@@ -92,6 +92,8 @@ def resumed(campaign: Campaign) -> bool:
     return "samples are done already" in text
 
 
+# not by default: pmi2 start-up fails now and then (slurm 22.05 with mpich 5), and two retries do not always mend it
+@pytest.mark.disturbance
 def test_a_whole_campaign_with_every_figure_and_the_same_bits_as_here(tmp_path):
     cluster = Campaign.create(tmp_path / "cluster", "miniature", MINIATURE)
     # a group asks for the cores of all jobs that could run side by side, but not for more than --cores
