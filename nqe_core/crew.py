@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -60,6 +60,17 @@ def check_launcher(ranks: int, environment: Mapping[str, str] = os.environ) -> N
             f"started as one of {started} processes, but --ranks is 1: each would write the same file; "
             f"pass --ranks {started} or start a single process"
         )
+
+
+def prefer_framed_messages(environment: MutableMapping[str, str] = os.environ) -> None:
+    """Have MPICH talk to SLURM's pmi2 plugin in PMI-2, whose messages carry their length; before MPI is loaded.
+
+    Left to itself MPICH speaks PMI-1 there: lines of text, of which the plugin reads 1024 bytes and takes them for the
+    whole. The address of a process is hardly shorter than that on one network card, and longer on several: some starts
+    die with "value not properly terminated in client request", or all of them. A choice made by the user stays.
+    """
+    if "PMI_FD" in environment and "SLURM_STEP_ID" in environment:
+        environment.setdefault("MPIR_CVAR_PMI_VERSION", "2")
 
 
 def check_size(ranks: int, size: int) -> None:
