@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from argparse import Namespace
 from pathlib import Path
 
@@ -129,6 +130,34 @@ def verify(options: Namespace) -> int:
         print(f"problem: {line}")
     print(f"{options.results}: {report.files} files, {report.samples} samples, {len(report.problems)} problems")
     return 1 if report.problems else 0
+
+
+def relaxation(options: Namespace) -> int:
+    from nqe_core.ensembles import read_sheet
+    from nqe_core.relaxation import Study, measure_relaxation
+    from nqe_core.relaxation_report import compared, report, write_curves
+    from nqe_core.relaxation_table import add_to_table
+
+    own = ("n_particles", "temperature", "sweeps", "burn_in", "walkers", "sampler", "swap_fraction",
+           "start_temperature", "start_sweeps", "root_seed")  # fmt: skip
+    study = Study(_model(options.model, options.model_parameters), **{name: getattr(options, name) for name in own})
+    rows = read_sheet(options.sheet, models=None) if options.sheet else ()
+    started = time.monotonic()
+
+    def progress(done: int) -> None:
+        each = (time.monotonic() - started) / done
+        left = f"{each:.0f} s each, {each * (study.walkers - done):.0f} s left"
+        print(f"relaxation {study.model.name} T={study.temperature:g}: {done}/{study.walkers} walkers, {left}",
+              file=sys.stderr, flush=True)  # fmt: skip
+
+    found = measure_relaxation(study, progress)
+    line = found.line(study)
+    if options.table:
+        add_to_table(options.table, line)
+    if options.curves:
+        write_curves(Path(options.curves), found)
+    print("\n".join([*report(found), *compared(line, rows)]))
+    return 0
 
 
 def warmup(options: Namespace) -> int:

@@ -38,7 +38,19 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for add in (_equilibrate, _quench, _harmonic, _quartic, _cubic, _observables, _gather, _verify, _warmup, _models):
+    for add in (
+        _equilibrate,
+        _quench,
+        _harmonic,
+        _quartic,
+        _cubic,
+        _observables,
+        _gather,
+        _verify,
+        _relaxation,
+        _warmup,
+        _models,
+    ):
         add(commands)
     return parser
 
@@ -190,6 +202,33 @@ def _verify(commands) -> None:
     )  # fmt: skip
     parser.add_argument("results", metavar="DIR", help="results/{campaign}")
     parser.add_argument("--sheet", metavar="TSV", help="the campaign's sheet: every sample of it must be there")
+
+
+def _relaxation(commands) -> None:
+    parser = _command(
+        commands, "relaxation", "how long a liquid remembers: relaxation times of a sampler",
+        "Equilibrates several walkers, follows them, and prints how many sweeps and core-seconds it takes until places "
+        "(overlap Q, self-intermediate scattering F_s at the first peak of S(q)), sizes and the energy are forgotten, "
+        "with errors over walkers. Shows whether the energy still drifts.",
+    )  # fmt: skip
+    add = parser.add_argument
+    add("--model", required=True, metavar="NAME", help="ipl2d, ipl3d, ipl4d, poly3d, or a name with its parameters")
+    add("--model-parameters", metavar="JSON", help="constants of the model (see `nqe models`)")
+    add("--n-particles", required=True, type=int, metavar="N", help="number of particles N")
+    add("--temperature", required=True, type=float, metavar="T", help="temperature, simulation units")
+    add("--sweeps", required=True, type=int, metavar="SWEEPS", help="sweeps that each walker is followed")
+    add("--burn-in", required=True, type=int, metavar="SWEEPS", help="sweeps at T before that")
+    add("--walkers", type=int, default=4, metavar="W", help="independent walkers, at least 3 (default 4)")
+    add("--sampler", default="hybrid", metavar="NAME", help="hybrid or metropolis (default hybrid)")
+    add("--swap-fraction", type=float, default=0.2, metavar="F", help="share of swap moves (default 0.2)")
+    add("--start-temperature", type=float, metavar="T0",
+        help="walkers come from a liquid of this temperature instead of a hot one; below T they approach equilibrium "
+        "from below")  # fmt: skip
+    add("--start-sweeps", type=int, default=500, metavar="SWEEPS", help="sweeps at that temperature (default 500)")
+    add("--root-seed", type=int, default=0, metavar="SEED", help="seed (default 0)")
+    add("--table", metavar="TSV", help="add the result to this table (the campaigns' is config/relaxation.tsv)")
+    add("--curves", metavar="CSV", help="write the correlation functions and the course of the energy")
+    add("--sheet", metavar="TSV", help="say how many relaxation times burn-in and spacing of its rows are")
 
 
 def _warmup(commands) -> None:

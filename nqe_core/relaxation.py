@@ -1,0 +1,236 @@
+"""How long a liquid remembers: relaxation times of the samplers, in sweeps and in core-seconds.
+
+Several independent walkers are equilibrated and followed. Four functions of the time lag say how much of a state is
+left: the overlap Q, the self-intermediate scattering function F_s, the memory of the particles' sizes, and the
+autocorrelation of the energy. Errors are jackknifed over walkers, which are independent, never over times, which are
+not.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from nqe_core.configuration import Configuration
+from nqe_core.correlations import (
+    Decay,
+    decay,
+    integrated_time,
+    jackknife,
+    mean_of,
+    memory,
+    overlap,
+    self_scattering,
+    structure_peak,
+    unfolded,
+)
+from nqe_core.ensembles import check_seed, random_stream
+from nqe_core.errors import InputError
+from nqe_core.kernels.monte_carlo import TRACE_ENERGY
+from nqe_core.models import Model
+from nqe_core.relaxation_table import Measured
+from nqe_core.statistics import Estimate
+from nqe_core.swap_monte_carlo import SAMPLERS, equilibrate, initial_configuration
+from nqe_core.swap_monte_carlo.hybrid import HybridWalker
+from nqe_core.swap_monte_carlo.metropolis import MetropolisWalker
+from nqe_core.swap_monte_carlo.walker import Walker
+
+WALKERS: dict[str, type[Walker]] = {"metropolis": MetropolisWalker, "hybrid": HybridWalker}
+SNAPSHOTS = 400  # states kept of each walker, equidistant
+HOT = 1.0  # lowest temperature of the first sweeps, in which nothing freezes in
+HOT_SWEEPS = 500
+LEAST_WALKERS = 3  # for an error bar
+
+
+@dataclass(frozen=True)
+class Study:
+    """What is followed, and for how long.
+
+    Parameters
+    ----------
+    model : Model
+    n_particles : int
+        N.
+    temperature : float
+        T, at which the liquid is followed.
+    sweeps : int
+        Length of each walker's run, after its burn-in.
+    burn_in : int
+        Sweeps at T before.
+    walkers : int
+        Independent ones, at least three.
+    sampler : {"metropolis", "hybrid"}
+    swap_fraction : float
+        Share of swap moves.
+    start_temperature : float, optional
+        Walkers come from an equilibrated liquid of this temperature instead of a hot one (`start_sweeps` at it): below
+        T, they approach equilibrium from below.
+    start_sweeps : int
+        Sweeps at the starting temperature.
+    root_seed : int
+    """
+
+    model: Model
+    n_particles: int
+    temperature: float
+    sweeps: int
+    burn_in: int
+    walkers: int = 4
+    sampler: str = "hybrid"
+    swap_fraction: float = 0.2
+    start_temperature: float | None = None
+    start_sweeps: int = HOT_SWEEPS
+    root_seed: int = 0
+
+    def __post_init__(self) -> None:
+        check_seed(self.root_seed)
+        self.model.check_particles(self.n_particles)
+        if self.sampler not in SAMPLERS:
+            raise InputError(f"unknown sampler {self.sampler!r} (known: {', '.join(SAMPLERS)})")
+        for name in ("temperature", "start_temperature"):
+            value = getattr(self, name)
+            if value is not None and not (math.isfinite(value) and value > 0):
+                raise InputError(f"{name} is {value!r}, must be positive")
+        if self.walkers < LEAST_WALKERS:
+            raise InputError(f"walkers is {self.walkers}, must be at least {LEAST_WALKERS}: errors come from them")
+        if self.burn_in < 0 or self.start_sweeps < 1:
+            raise InputError(f"burn_in is {self.burn_in} and start_sweeps {self.start_sweeps}, must be 0 and 1 or more")
+        if not 0 <= self.swap_fraction < 1:
+            raise InputError(f"swap_fraction is {self.swap_fraction}, must be in [0, 1)")
+        if self.sweeps < 10 * SNAPSHOTS:
+            raise InputError(f"sweeps is {self.sweeps}, must be at least {10 * SNAPSHOTS}: {SNAPSHOTS} states are kept")
+
+
+@dataclass(frozen=True)
+class Relaxation:
+    """What was measured.
+
+    Parameters
+    ----------
+    lags : ndarray, shape=(n_lags,)
+        In sweeps.
+    overlap, scattering, sizes : Decay
+        Share of the particles within 0.3 of where they were; F_s(q, t) at `wave_number`; autocorrelation
+        of a particle's size (which stays 1 where sizes are not exchanged).
+    energies : ndarray, shape=(n_walkers, SNAPSHOTS)
+        u / N along the runs, averaged over equal intervals.
+    energy_time : Estimate
+        Integrated autocorrelation time of the potential energy, in sweeps.
+    energy : Estimate
+        u / N; its error is that over walkers.
+    drift : Estimate
+        u / N of the second half of the runs minus that of the first.
+    heat_capacity : Estimate
+        Configurational heat capacity per particle, (<U^2> - <U>^2) / (N T^2).
+    wave_number : float
+        q at the first peak of the structure factor.
+    seconds_per_sweep : float
+        CPU time.
+    step : float
+        Tuned step of the first walker.
+    """
+
+    lags: np.ndarray
+    overlap: Decay
+    scattering: Decay
+    sizes: Decay
+    energies: np.ndarray
+    energy_time: Estimate
+    energy: Estimate
+    drift: Estimate
+    heat_capacity: Estimate
+    wave_number: float
+    seconds_per_sweep: float
+    step: float
+
+    def line(self, study: Study) -> Measured:
+        """What enters the table of relaxation times."""
+        times = {"overlap": self.overlap.time, "scattering": self.scattering.time, "sizes": self.sizes.time,
+                 "energy": self.energy_time}  # fmt: skip
+        found = {"energy": self.energy, "drift": self.drift, "heat_capacity": self.heat_capacity}
+        found |= {f"tau_{name}": estimate for name, estimate in times.items()}
+        values = {name: estimate.value for name, estimate in found.items()}
+        errors = {f"{name}_error": estimate.error for name, estimate in found.items()}
+        own = ("temperature", "n_particles", "sampler", "swap_fraction", "walkers", "sweeps")
+        return Measured(
+            model=study.model.name, seconds_per_sweep=self.seconds_per_sweep, **values, **errors,
+            **{name: getattr(study, name) for name in own},
+        )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Run:
+    """One walker's run: snapshots, and the energy per particle after each cycle of `cycle` sweeps."""
+
+    positions: np.ndarray
+    sizes: np.ndarray
+    energies: np.ndarray
+    cycle: int
+    seconds: float
+    step: float
+
+
+def measure_relaxation(study: Study, progress: Callable[[int], None] = lambda done: None) -> Relaxation:
+    """Equilibrate, follow and correlate.
+
+    Parameters
+    ----------
+    study : Study
+    progress : callable
+        Called with the number of finished walkers.
+    """
+    runs, box_length = [], study.model.box_length(study.n_particles)
+    for walker in range(study.walkers):
+        runs.append(_follow(study, random_stream(study.root_seed, "relaxation", "liquid", walker)))
+        progress(walker + 1)
+    energies = np.array([run.energies for run in runs])
+    cycle, cycles = runs[0].cycle, energies.shape[1]
+    between = cycle * cycles // SNAPSHOTS
+    lags = np.arange(SNAPSHOTS // 2) * between
+    wave_number = structure_peak(np.concatenate([run.positions[::40] for run in runs]), box_length)
+    paths = [unfolded(run.positions, box_length) for run in runs]
+    variance = energies.var(axis=1, ddof=1)
+    return Relaxation(
+        lags=lags,
+        overlap=decay(lags, np.array([overlap(path) for path in paths])),
+        scattering=decay(lags, np.array([self_scattering(path, wave_number) for path in paths])),
+        sizes=decay(lags, np.array([memory(run.sizes) for run in runs])),
+        energies=energies.reshape(len(runs), SNAPSHOTS, -1).mean(axis=2),
+        energy_time=jackknife(lambda chosen: integrated_time(chosen) * cycle, energies),
+        energy=mean_of(energies.mean(axis=1)),
+        drift=mean_of(energies[:, cycles // 2 :].mean(axis=1) - energies[:, : cycles // 2].mean(axis=1)),
+        heat_capacity=mean_of(variance * study.n_particles / study.temperature**2),
+        wave_number=wave_number,
+        seconds_per_sweep=sum(run.seconds for run in runs) / (len(runs) * cycle * cycles),
+        step=runs[0].step,
+    )
+
+
+def _start(study: Study, rng: np.random.Generator) -> tuple[Configuration, float]:
+    """A liquid and its tuned step."""
+    first = initial_configuration(study.model, study.n_particles, rng)
+    hot = study.start_temperature or max(HOT, study.temperature)
+    how = {"swap_fraction": study.swap_fraction, "sampler": study.sampler}
+    run = equilibrate(first, study.model, hot, study.start_sweeps, rng, **how)
+    if study.burn_in:
+        run = equilibrate(run.configuration, study.model, study.temperature, study.burn_in, rng, step=run.step, **how)
+    return run.configuration, run.step
+
+
+def _follow(study: Study, rng: np.random.Generator) -> _Run:
+    liquid, step = _start(study, rng)
+    walker = WALKERS[study.sampler](liquid, study.model, study.temperature, rng, study.swap_fraction, step)
+    cycles = max(1, round(study.sweeps / (SNAPSHOTS * walker.sweeps_per_cycle)))  # between two snapshots
+    positions, sizes, energies = [], [], []
+    started = time.process_time()
+    for _ in range(SNAPSHOTS):
+        energies.append(walker.run(walker.sweeps_per_cycle, np.zeros(cycles))[:, TRACE_ENERGY] / walker.n)
+        # in the walker's own order, which stays
+        positions.append(walker.arrays.x.reshape(walker.n, -1).copy())
+        sizes.append(walker.arrays.diameters.copy())
+    seconds = time.process_time() - started
+    return _Run(np.array(positions), np.array(sizes), np.concatenate(energies), walker.sweeps_per_cycle, seconds, step)

@@ -1,0 +1,139 @@
+"""The table of measured relaxation times, in which burn-in and spacing are counted: config/relaxation.tsv."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+from nqe_core.atomic_files import written_aside
+from nqe_core.errors import InputError
+
+SAME_TEMPERATURE = 1e-6  # temperatures closer than this are one
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One line of the table: a liquid, how it was followed, and what was found.
+
+    Parameters
+    ----------
+    model, temperature, n_particles, sampler, swap_fraction
+        What was followed; no two lines agree in all of them.
+    walkers, sweeps : int
+        How many walkers, and for how long each.
+    energy, energy_error : float
+        u / N.
+    drift, drift_error : float
+        u / N of the second half of the runs minus that of the first.
+    heat_capacity, heat_capacity_error : float
+        Configurational, per particle.
+    tau_overlap, tau_scattering, tau_sizes, tau_energy : float
+        Relaxation times in sweeps, with their errors over walkers; infinite where the run was too short.
+    seconds_per_sweep : float
+        CPU time of one walker.
+    """
+
+    model: str
+    temperature: float
+    n_particles: int
+    sampler: str
+    swap_fraction: float
+    walkers: int
+    sweeps: int
+    energy: float
+    energy_error: float
+    drift: float
+    drift_error: float
+    heat_capacity: float
+    heat_capacity_error: float
+    tau_overlap: float
+    tau_overlap_error: float
+    tau_scattering: float
+    tau_scattering_error: float
+    tau_sizes: float
+    tau_sizes_error: float
+    tau_energy: float
+    tau_energy_error: float
+    seconds_per_sweep: float
+
+    @property
+    def key(self) -> tuple:
+        return (self.model, self.temperature, self.n_particles, self.sampler, self.swap_fraction)
+
+    @property
+    def tau(self) -> float:
+        """The time in which places are forgotten, in sweeps: the longer one of overlap and scattering."""
+        return max(self.tau_overlap, self.tau_scattering)
+
+    def tau_at(self, n_particles: int) -> float:
+        """`tau` for another N: the hybrid sampler's time step, and with it what a sweep does, falls as N^(-1/4)."""
+        return self.tau * ((n_particles / self.n_particles) ** 0.25 if self.sampler == "hybrid" else 1.0)
+
+
+COLUMNS = {field.name: {"int": int, "float": float, "str": str}[field.type] for field in fields(Measured)}
+
+
+def read_relaxation(path: str | Path) -> tuple[Measured, ...]:
+    """All lines of the table.
+
+    Raises
+    ------
+    InputError
+        One line with the file, the line number and what is wrong.
+    """
+    path = Path(path)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: cannot read the relaxation times ({error})") from None
+    numbered = [(number, line) for number, line in enumerate(text.splitlines(), 1) if line and line[0] != "#"]
+    if not numbered or numbered[0][1].split("\t") != list(COLUMNS):
+        raise InputError(f"{path}: the columns must be {', '.join(COLUMNS)} (separated by tabs)")
+    lines = []
+    for number, line in numbered[1:]:
+        values = line.split("\t")
+        try:
+            lines.append(Measured(*(kind(value) for kind, value in zip(COLUMNS.values(), values, strict=True))))
+        except ValueError as error:
+            raise InputError(f"{path}, line {number}: {error}") from None
+    return tuple(lines)
+
+
+def add_to_table(path: str | Path, measured: Measured) -> None:
+    """Write a line into the table, in the place of one that was measured alike; comments stay."""
+    path = Path(path)
+    comments, kept = [], {}
+    if path.exists():
+        kept = {line.key: line for line in read_relaxation(path)}
+        comments = [line for line in path.read_text(encoding="utf-8").splitlines() if line.startswith("#")]
+    kept[measured.key] = measured
+    stream = io.StringIO()
+    stream.writelines(f"{line}\n" for line in comments)
+    writer = csv.writer(stream, delimiter="\t", lineterminator="\n", quoting=csv.QUOTE_NONE)
+    writer.writerow(COLUMNS)
+    for line in sorted(kept.values(), key=lambda line: (line.model, -line.temperature, *line.key[2:])):
+        writer.writerow(f"{v:.6g}" if isinstance(v := getattr(line, name), float) else v for name in COLUMNS)
+    with written_aside(path) as aside:
+        aside.write_text(stream.getvalue(), encoding="utf-8")
+
+
+def relaxation_time(
+    table: Iterable[Measured], model: str, temperature: float, n_particles: int, sampler: str
+) -> float | None:
+    """Sweeps in which a liquid of N particles forgets places, from the longest of the matching lines.
+
+    Returns
+    -------
+    float or None
+        None when the model was not measured at this temperature with this sampler.
+    """
+    times = [
+        line.tau_at(n_particles)
+        for line in table
+        if line.model == model and line.sampler == sampler and abs(line.temperature - temperature) < SAME_TEMPERATURE
+    ]
+    return max(times, default=None) if all(map(math.isfinite, times)) else math.inf

@@ -1,0 +1,210 @@
+"""Relaxation times: known correlation functions are recovered, with honest errors; the table keeps what it is told."""
+
+import math
+
+import numpy as np
+import pytest
+from scipy.stats import chi
+
+from nqe_core.correlations import (
+    OVERLAP_LENGTH,
+    decay,
+    integrated_time,
+    jackknife,
+    memory,
+    overlap,
+    self_scattering,
+    structure_peak,
+    unfolded,
+)
+from nqe_core.errors import InputError
+from nqe_core.models import MODELS
+from nqe_core.relaxation import SNAPSHOTS, Study, measure_relaxation
+from nqe_core.relaxation_report import compared, report, write_curves
+from nqe_core.relaxation_table import Measured, add_to_table, read_relaxation, relaxation_time
+
+
+@pytest.fixture
+def random_walk():
+    """Independent Brownian particles in a periodic box: every correlation is known."""
+    rng, step = np.random.default_rng(3), 0.05
+    path = np.cumsum(rng.normal(0.0, step, (400, 300, 3)), axis=0)
+    return path, step
+
+
+def test_overlap_and_scattering_of_brownian_particles(random_walk):
+    path, step = random_walk
+    lags = np.arange(200)
+    wave_number = 6.0
+    found = self_scattering(path, wave_number)
+    assert found == pytest.approx(np.exp(-(wave_number**2) * step**2 * lags / 2), abs=0.03)
+    with np.errstate(divide="ignore"):
+        expected = chi(3).cdf(OVERLAP_LENGTH / (step * np.sqrt(lags)))
+    assert overlap(path) == pytest.approx(expected, abs=0.03)
+
+
+def test_paths_through_the_box_are_unfolded(random_walk):
+    path, _ = random_walk
+    box_length = 1.7
+    folded = np.mod(path, box_length)
+    expected = path - path.mean(axis=1, keepdims=True)
+    found = unfolded(folded, box_length)
+    assert found - found[0] == pytest.approx(expected - expected[0], abs=1e-12)
+
+
+@pytest.mark.parametrize(("tau", "beta"), [(30.0, 1.0), (80.0, 0.55)])
+def test_a_stretched_exponential_is_recovered_within_its_error(tau, beta):
+    rng, lags = np.random.default_rng(5), 4.0 * np.arange(200)
+    noise = rng.normal(0.0, 0.02, (8, lags.size))
+    noise[:, 0] = 0.0
+    found = decay(lags, np.exp(-((lags / tau) ** beta)) + noise)
+    assert abs(found.time.value - tau) < 4 * found.time.error < 0.2 * tau
+    assert found.stretching == pytest.approx(beta, abs=0.1)
+
+
+def test_a_function_that_does_not_decay_has_no_time():
+    found = decay(np.arange(100.0), np.full((4, 100), 0.8))
+    assert found.time.value == math.inf
+    assert math.isnan(found.time.error)
+
+
+def test_integrated_time_of_an_autoregressive_series():
+    rng, phi = np.random.default_rng(7), 0.9
+    series = np.zeros((16, 20_000))
+    noise = rng.normal(size=series.shape)
+    for k in range(1, series.shape[1]):
+        series[:, k] = phi * series[:, k - 1] + noise[:, k]
+    exact = 0.5 * (1 + phi) / (1 - phi)
+    found = jackknife(integrated_time, series)
+    assert abs(found.value - exact) < 4 * found.error < 0.2 * exact
+
+
+def test_jackknife_of_a_mean_is_its_standard_error():
+    values = np.random.default_rng(2).normal(size=9)
+    found = jackknife(lambda chosen: float(chosen.mean()), values)
+    assert found.value == pytest.approx(values.mean())
+    assert found.error == pytest.approx(values.std(ddof=1) / 3)
+    assert found.low < found.value - 2 * found.error  # Student's t for nine walkers
+
+
+def test_memory_of_sizes_that_are_shuffled_slowly():
+    rng = np.random.default_rng(4)
+    sizes = [np.linspace(0.8, 1.6, 200)]
+    for _ in range(199):
+        chosen = rng.permutation(200)[:40]  # a fifth of the particles exchange sizes at random
+        new = sizes[-1].copy()
+        new[chosen] = new[rng.permutation(chosen)]
+        sizes.append(new)
+    expected = 0.8 ** np.arange(20)
+    assert memory(np.array(sizes))[:20] == pytest.approx(expected, abs=0.05)
+
+
+def test_structure_peak_of_a_disturbed_lattice():
+    rng, side = np.random.default_rng(6), 6
+    lattice = np.stack(np.meshgrid(*[np.arange(side)] * 3, indexing="ij"), axis=-1).reshape(-1, 3).astype(float)
+    states = lattice + rng.normal(0.0, 0.1, (5, *lattice.shape))
+    assert structure_peak(states, float(side)) == pytest.approx(2 * np.pi)
+
+
+@pytest.fixture(scope="module")
+def liquid():
+    study = Study(MODELS["ipl2d"], 64, 2.0, sweeps=16_000, burn_in=400, walkers=3, swap_fraction=0.0)
+    return study, measure_relaxation(study)
+
+
+def test_a_liquid_is_followed(liquid, tmp_path):
+    study, found = liquid
+    assert found.overlap.values.shape == (3, SNAPSHOTS // 2)
+    assert 0 < found.overlap.time.value < found.lags[-1]
+    assert 0 < found.scattering.time.value < found.lags[-1]
+    assert found.sizes.time.value == math.inf  # no swaps: every particle keeps its size
+    assert abs(found.drift.value) < 6 * found.drift.error
+    assert found.energies.mean() == pytest.approx(found.energy.value)
+    assert any("tau sizes       longer than" in line for line in report(found))
+    write_curves(tmp_path / "curves.csv", found)
+    curves = np.genfromtxt(tmp_path / "curves.csv", delimiter=",", names=True)
+    assert curves["overlap"][: SNAPSHOTS // 2] == pytest.approx(found.overlap.values.mean(axis=0))
+    assert np.isnan(curves["overlap"][SNAPSHOTS // 2 :]).all()
+    assert curves["energy"] == pytest.approx(found.energies.mean(axis=0))
+
+
+def test_the_same_seed_gives_the_same_times(liquid):
+    study, found = liquid
+    again = measure_relaxation(study)
+    assert np.array_equal(again.overlap.values, found.overlap.values)
+    assert again.energy == found.energy
+
+
+def a_line(**changes) -> Measured:
+    numbers = {name: float(k) for k, name in enumerate(Measured.__dataclass_fields__)}
+    how = {"model": "poly3d", "temperature": 0.5, "n_particles": 500, "sampler": "hybrid", "walkers": 8, "sweeps": 9000}
+    return Measured(**{**numbers, **how, **changes})
+
+
+def test_the_table_keeps_comments_and_replaces_what_is_measured_again(tmp_path):
+    path = tmp_path / "relaxation.tsv"
+    add_to_table(path, a_line())
+    path.write_text("# why these\n" + path.read_text())
+    add_to_table(path, a_line(tau_sizes=math.inf))
+    add_to_table(path, a_line(temperature=1.3))
+    assert path.read_text().startswith("# why these\nmodel\t")
+    hot, cold = read_relaxation(path)
+    assert (hot.temperature, cold.temperature) == (1.3, 0.5)
+    assert cold == a_line(tau_sizes=math.inf)
+
+
+def test_relaxation_times_of_other_sizes(tmp_path):
+    table = [a_line(tau_overlap=100.0, tau_scattering=90.0), a_line(temperature=1.3, tau_overlap=math.inf)]
+    assert relaxation_time(table, "poly3d", 0.5, 8000, "hybrid") == pytest.approx(200.0)
+    assert relaxation_time(table, "poly3d", 1.3, 500, "hybrid") == math.inf
+    assert relaxation_time(table, "poly3d", 0.5, 500, "metropolis") is None
+    assert relaxation_time(table, "ipl3d", 0.5, 500, "hybrid") is None
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("model\ttemperature\n", "the columns must be"),
+        (None, "cannot read"),
+    ],
+)
+def test_a_wrong_table_is_named(tmp_path, text, said):
+    path = tmp_path / "relaxation.tsv"
+    if text:
+        path.write_text(text)
+    with pytest.raises(InputError, match=said):
+        read_relaxation(path)
+
+
+def test_a_wrong_line_is_named(tmp_path):
+    path = tmp_path / "relaxation.tsv"
+    add_to_table(path, a_line())
+    path.write_text(path.read_text() + "ipl3d\twarm\n")
+    with pytest.raises(InputError, match="line 3"):
+        read_relaxation(path)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"walkers": 2}, "walkers is 2"),
+        ({"temperature": -1.0}, "temperature is -1.0"),
+        ({"start_temperature": math.nan}, "start_temperature is nan"),
+        ({"sweeps": 100}, "sweeps is 100"),
+        ({"sampler": "magic"}, "unknown sampler"),
+        ({"swap_fraction": 1.0}, "swap_fraction is 1.0"),
+        ({"burn_in": -1}, "burn_in is -1"),
+    ],
+)
+def test_wrong_studies_are_refused(changes, said):
+    values = {"n_particles": 500, "temperature": 1.0, "sweeps": 20_000, "burn_in": 10, **changes}
+    with pytest.raises(InputError, match=said):
+        Study(MODELS["poly3d"], **values)
+
+
+def test_burn_in_in_relaxation_times():
+    from nqe_core.ensembles import Ensemble
+
+    row = Ensemble("cold", "poly3d", 8000, 0.5, 10, 1, 10, 1, "quench", 0.0, 0.1, 3000, 700)
+    (line,) = compared(a_line(tau_overlap=100.0, tau_scattering=90.0), [row])
+    assert line == "cold: burn-in 15.0 tau, spacing 3.5 tau"
