@@ -19,6 +19,7 @@ import numpy as np
 from nqe_core.errors import InputError
 from nqe_core.file_schema import STAGES
 from nqe_core.models import MODELS, Model
+from nqe_core.relaxation_table import read_relaxation, relaxation_time
 
 PREPARATIONS = ("quench", "cool")
 
@@ -54,7 +55,8 @@ class Ensemble:
     swap_fraction : float
         Share of swap moves among the attempted moves, in [0, 1).
     burn_in, spacing : int
-        Sweeps before the first sample of a walker, and between its samples.
+        Sweeps before the first sample of a walker, and between its samples. A sheet may count them in relaxation times
+        of the liquid: `12tau` (see `read_sheet`).
     """
 
     ensemble: str
@@ -161,7 +163,14 @@ def random_stream(root_seed: int, ensemble: str, stage: str, *address: int) -> n
     return np.random.Generator(np.random.PCG64(np.random.SeedSequence(entropy=root_seed, spawn_key=key)))
 
 
-def read_sheet(path: str | Path, models: Mapping[str, Model] | None = MODELS) -> tuple[Ensemble, ...]:
+def relaxation_table(sheet: str | Path) -> Path:
+    """The relaxation times that a sheet counts in: config/relaxation.tsv for config/campaigns/*.tsv."""
+    return Path(sheet).resolve().parent.parent / "relaxation.tsv"
+
+
+def read_sheet(
+    path: str | Path, models: Mapping[str, Model] | None = MODELS, sampler: str = "hybrid"
+) -> tuple[Ensemble, ...]:
     """Read and check a campaign's sheet.
 
     Parameters
@@ -170,6 +179,8 @@ def read_sheet(path: str | Path, models: Mapping[str, Model] | None = MODELS) ->
         Tab-separated, one header line; empty lines and lines that start with # are ignored.
     models : mapping of str to Model, optional
         The models that rows may name; None leaves models unchecked.
+    sampler : str
+        The one whose relaxation times are meant where a row counts in them (`relaxation_table`).
 
     Returns
     -------
@@ -198,7 +209,8 @@ def read_sheet(path: str | Path, models: Mapping[str, Model] | None = MODELS) ->
         if len(values) != len(columns):
             raise InputError(f"{where}: {len(values)} columns (separated by tabs), but the header has {len(columns)}")
         try:
-            row = _parse(dict(zip(columns, (value.strip() for value in values), strict=True)))
+            texts = dict(zip(columns, (value.strip() for value in values), strict=True))
+            row = _parse(_counted_in_sweeps(texts, relaxation_table(path), sampler))
             if models is not None:
                 check_model(row, models)
         except InputError as error:
@@ -229,6 +241,29 @@ def _check_columns(path: Path, columns: list[str]) -> list[str]:
         if field.name not in columns and field.default is MISSING:
             raise InputError(f"{path}: column {field.name!r} is missing")
     return columns
+
+
+def _counted_in_sweeps(values: dict[str, str], table: Path, sampler: str) -> dict[str, str]:
+    """Burn-in and spacing in sweeps, where they are given in relaxation times."""
+    counted = {name: values[name] for name in ("burn_in", "spacing") if values[name].endswith("tau")}
+    if not counted:
+        return values
+    times = read_relaxation(table)
+    try:
+        model, temperature, n = values["model"], float(values["parent_temperature"]), int(values["n_particles"])
+        numbers = {name: float(text.removesuffix("tau")) for name, text in counted.items()}
+    except ValueError as error:
+        raise InputError(f"{error} (burn_in and spacing are sweeps, or relaxation times like 12tau)") from None
+    tau = relaxation_time(times, model, temperature, n, sampler)
+    if tau is None or not math.isfinite(tau):
+        known = "is not known" if tau is None else "was too long to be measured"
+        raise InputError(
+            f"burn_in is {values['burn_in']!r} and spacing {values['spacing']!r}, but the relaxation time of {model} at "
+            f"T = {temperature:g} with the {sampler} sampler {known} ({table}; `nqe relaxation` measures it)"
+        )
+    if not all(math.isfinite(number) and number > 0 for number in numbers.values()):
+        raise InputError(f"{', '.join(numbers)}: relaxation times must be positive")
+    return {**values, **{name: str(math.ceil(number * tau)) for name, number in numbers.items()}}
 
 
 def _parse(values: dict[str, str]) -> Ensemble:

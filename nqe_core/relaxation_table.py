@@ -12,6 +12,7 @@ from pathlib import Path
 from nqe_core.atomic_files import written_aside
 from nqe_core.errors import InputError
 
+LEAST_BURN_IN = 10.0  # relaxation times after which a start counts as forgotten
 SAME_TEMPERATURE = 1e-6  # temperatures closer than this are one
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from nqe_core.ensembles import Ensemble, read_sheet
+from nqe_core.ensembles import Ensemble, read_sheet, relaxation_table
 from nqe_core.errors import InputError
 from nqe_core.file_schema import HDF5_STAGES, STAGES
+from nqe_core.relaxation_table import LEAST_BURN_IN, Measured, read_relaxation, relaxation_time
 from nqe_core.storage import ChunkReader, StorageError
 from nqe_core.tables import read_table, table_attributes, verify_table
 from nqe_core.version import git_commit, version
@@ -47,7 +48,7 @@ class _Checked:
     attributes: dict
 
 
-def verify_campaign(results: Path, sheet: Path | None = None) -> Report:
+def verify_campaign(results: Path, sheet: Path | None = None, least_burn_in: float = LEAST_BURN_IN) -> Report:
     """Check everything under results/{campaign}.
 
     Parameters
@@ -56,6 +57,8 @@ def verify_campaign(results: Path, sheet: Path | None = None) -> Report:
         Folder with one folder per ensemble.
     sheet : Path, optional
         The campaign's sheet; all its samples must be there, with its parameters.
+    least_burn_in : float
+        With a sheet: relaxation times (config/relaxation.tsv) that each walker must have been left to forget its start.
 
     Returns
     -------
@@ -69,6 +72,7 @@ def verify_campaign(results: Path, sheet: Path | None = None) -> Report:
     if not results.is_dir():
         raise InputError(f"{results}: no such folder")
     rows = {row.ensemble: row for row in read_sheet(sheet, models=None)} if sheet else {}
+    times = read_relaxation(table) if sheet and (table := relaxation_table(sheet)).exists() else ()
     found = {
         path.name for path in results.iterdir() if path.is_dir() and any((path / stage).is_dir() for stage in STAGES)
     }
@@ -77,7 +81,10 @@ def verify_campaign(results: Path, sheet: Path | None = None) -> Report:
     if not found and not rows:
         report.problems.append(f"{results}: holds no ensemble")
     for ensemble in sorted(found | set(rows)):
-        _Ensemble(results / ensemble, rows.get(ensemble), bool(sheet), report, builds).check()
+        checks = _Ensemble(results / ensemble, rows.get(ensemble), bool(sheet), report, builds)
+        checks.check()
+        if sheet:
+            checks.check_burn_in(times, least_burn_in)
     _leftovers(results, report)
     for (made_by, commit), count in sorted(builds.items()):
         report.notes.append(
@@ -91,11 +98,12 @@ class _Ensemble:
 
     def __init__(self, folder: Path, row: Ensemble | None, sheet: bool, report: Report, builds: Counter) -> None:
         self.folder, self.row, self.report, self.builds = folder, row, report, builds
+        self.files: dict[str, list[_Checked]] = {}
         if sheet and row is None:
             report.notes.append(f"{folder}: not in the sheet")
 
     def check(self) -> None:
-        files = {stage: self._stage(stage) for stage in STAGES}
+        self.files = files = {stage: self._stage(stage) for stage in STAGES}
         for stage, checked in files.items():
             self._samples(stage, checked)
             for file in checked:
@@ -108,6 +116,23 @@ class _Ensemble:
             total = sum(len(file.samples) for file in last)
             self.report.notes.append(f"{self.folder.name}: {len(failed)} of {total} samples failed")
         self._gathered(files["observables"])
+
+    def check_burn_in(self, times: Sequence[Measured], least: float) -> None:
+        """Walkers were given the time to forget where they started."""
+        for file in self.files["liquid"]:
+            made, how = file.attributes, file.attributes["parameters"]
+            tau = relaxation_time(times, made["model"], made["temperature"], made["n_particles"], how["sampler"])
+            if tau is None:
+                self.report.notes.append(
+                    f"{self.folder.name}: relaxation time of {made['model']} at T = {made['temperature']:g} with the "
+                    f"{how['sampler']} sampler is not known: nothing says that its liquids are in equilibrium"
+                )
+            elif not how["burn_in"] >= least * tau:
+                self.report.problems.append(
+                    f"{file.path}: burn-in of {how['burn_in']} sweeps is {how['burn_in'] / tau:.1f} relaxation times, "
+                    f"at least {least:g} are asked for"
+                )
+            break  # all chunks of an ensemble are made alike
 
     def _stage(self, stage: str) -> list[_Checked]:
         """Read every file of a stage to the last byte."""

@@ -123,7 +123,9 @@ def gather(options: Namespace) -> int:
 def verify(options: Namespace) -> int:
     from nqe_core.verify import verify_campaign
 
-    report = verify_campaign(Path(options.results), Path(options.sheet) if options.sheet else None)
+    report = verify_campaign(
+        Path(options.results), Path(options.sheet) if options.sheet else None, options.least_burn_in
+    )
     for line in report.notes:
         print(f"note: {line}")
     for line in report.problems:

@@ -202,6 +202,9 @@ def _verify(commands) -> None:
     )  # fmt: skip
     parser.add_argument("results", metavar="DIR", help="results/{campaign}")
     parser.add_argument("--sheet", metavar="TSV", help="the campaign's sheet: every sample of it must be there")
+    parser.add_argument("--least-burn-in", type=float, default=10.0, metavar="X",
+        help="with a sheet: relaxation times that burn-in must last, by the table relaxation.tsv in the sheet's parent "
+        "folder (default 10)")  # fmt: skip
 
 
 def _relaxation(commands) -> None:

@@ -113,7 +113,7 @@ def liquid():
 
 
 def test_a_liquid_is_followed(liquid, tmp_path):
-    study, found = liquid
+    _, found = liquid
     assert found.overlap.values.shape == (3, SNAPSHOTS // 2)
     assert 0 < found.overlap.time.value < found.lags[-1]
     assert 0 < found.scattering.time.value < found.lags[-1]

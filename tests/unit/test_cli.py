@@ -20,6 +20,7 @@ from pyarrow import parquet
 
 from nqe_core.cli import main
 from nqe_core.cli.parser import build_parser
+from nqe_core.relaxation_table import Measured, add_to_table
 from nqe_core.storage import ChunkReader
 
 COMMANDS = (
@@ -31,6 +32,7 @@ COMMANDS = (
     "observables",
     "gather",
     "verify",
+    "relaxation",
     "warmup",
     "models",
 )
@@ -396,6 +398,30 @@ def test_verify_holds_a_campaign_against_its_sheet(campaign, tmp_path, capsys):
     assert status == 1
     assert "liquid: 2 of the 6 samples the sheet asks for are missing, the first is 4" in report
     assert "liquid/0000.h5: temperature is 2.0, the sheet says 1.0" in report
+
+
+@pytest.mark.parametrize(
+    ("temperature", "status", "says"),
+    [
+        (2.0, 1, "sweeps is {:.1f} relaxation times, at least 10 are asked for"),
+        (1.0, 0, "note: small: relaxation time of ipl2d at T = 2 with the metropolis sampler is not known"),
+    ],
+)
+def test_verify_refuses_liquids_that_are_not_in_equilibrium(campaign, tmp_path, capsys, temperature, status, says):
+    folder = tmp_path / "campaigns"
+    folder.mkdir()
+    sheet = folder / "mini.tsv"
+    sheet.write_text(SHEET.format(n_samples=4))
+    numbers = {name: 1.0 for name in Measured.__dataclass_fields__}
+    how = {"model": "ipl2d", "temperature": temperature, "n_particles": 100, "sampler": "metropolis", "walkers": 4}
+    tau = 50.0
+    add_to_table(tmp_path / "relaxation.tsv", Measured(**{**numbers, **how, "sweeps": 9000, "tau_overlap": tau}))
+    found, report = verify(capsys, campaign, "--sheet", sheet)
+    assert found == status, report
+    burn_in = EQUILIBRATE["--burn-in"]
+    assert says.format(burn_in / tau) in report
+    if status:
+        assert verify(capsys, campaign, "--sheet", sheet, "--least-burn-in", burn_in / tau)[0] == 0
 
 
 def test_verify_notes_files_of_another_version(copy, capsys):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import subprocess
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 
 from nqe_core.ensembles import Ensemble, random_stream, read_sheet, walkers
 from nqe_core.errors import InputError
+from nqe_core.relaxation_table import Measured, add_to_table
 
 GOOD = {
     "ensemble": "ipl3d_n2048", "model": "ipl3d", "n_particles": "2048", "parent_temperature": "2.0",
@@ -38,6 +40,53 @@ def test_a_good_sheet_is_read(tmp_path):
     assert (second.preparation, second.cooling_rate) == ("cool", 1e-3)
     assert first.chunks == ("0000", "0001", "0002")
     assert first.samples_of("0002") == range(80, 100)
+
+
+TIMES = Measured(
+    "ipl3d", 2.0, 2048, "hybrid", 0.2, 8, 40_000, 9.0, 0.0, 0.0, 0.0, 1.0, 0.0, tau_overlap=90.5, tau_overlap_error=1.0,
+    tau_scattering=70.0, tau_scattering_error=1.0, tau_sizes=1200.0, tau_sizes_error=9.0, tau_energy=80.0,
+    tau_energy_error=1.0, seconds_per_sweep=1e-4,
+)  # fmt: skip
+
+
+def sheet_with_times(tmp_path, row: dict, times: Measured = TIMES):
+    """A sheet in config/campaigns, and the relaxation times in config."""
+    folder = tmp_path / "campaigns"
+    folder.mkdir()
+    add_to_table(tmp_path / "relaxation.tsv", times)
+    return sheet(folder, row)
+
+
+def test_burn_in_and_spacing_in_relaxation_times(tmp_path):
+    path = sheet_with_times(tmp_path, {"burn_in": "12tau", "spacing": "2.5tau"})
+    (row,) = read_sheet(path)
+    assert (row.burn_in, row.spacing) == (1086, 227)  # rounded up
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"parent_temperature": "1.9"}, "relaxation time of ipl3d at T = 1.9 with the hybrid sampler is not known"),
+        ({"spacing": "xtau"}, "could not convert .* relaxation times like 12tau"),
+        ({"burn_in": "-3tau"}, "burn_in: relaxation times must be positive"),
+        ({"burn_in": "nantau"}, "burn_in: relaxation times must be positive"),
+    ],
+)
+def test_relaxation_times_that_do_not_help(tmp_path, change, says):
+    path = sheet_with_times(tmp_path, {"burn_in": "12tau", **change})
+    with pytest.raises(InputError, match=f"line 4: .*{says}"):
+        read_sheet(path)
+
+
+def test_a_time_too_long_to_be_measured_is_refused(tmp_path):
+    path = sheet_with_times(tmp_path, {"burn_in": "12tau"}, replace(TIMES, tau_overlap=math.inf))
+    with pytest.raises(InputError, match="was too long to be measured"):
+        read_sheet(path)
+
+
+def test_relaxation_times_without_a_table(tmp_path):
+    with pytest.raises(InputError, match=r"relaxation.tsv: cannot read"):
+        read_sheet(sheet(tmp_path, {"burn_in": "12tau"}))
 
 
 @pytest.mark.parametrize(

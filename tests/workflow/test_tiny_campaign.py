@@ -103,8 +103,14 @@ def test_changed_protocol_remakes_the_stage_and_what_follows(tiny):
 
 
 def test_verify_finds_every_file_whole(tiny):
-    run = tiny.snakemake("verify", "--config", "campaign=tiny")
+    run = tiny.snakemake("verify", "--config", "campaign=tiny", "liquid={least_burn_in: 0}")
     assert run.status == 0, run.text[-3000:]
+
+
+def test_verify_refuses_a_burn_in_that_is_too_short(tiny):
+    run = tiny.snakemake("verify", "--config", "campaign=tiny", "liquid={least_burn_in: 1000}", "--forcerun", "verify")
+    assert run.status != 0
+    assert "at least 1000 are asked for" in (tiny.path / RESULTS / "logs/verify.log").read_text()
 
 
 def test_truncated_file_fails_with_one_line(tiny, tmp_path):

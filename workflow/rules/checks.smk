@@ -14,5 +14,8 @@ rule verify:
         "<logs>/verify.log",
     params:
         results=results_folder,
+        sheet=SHEET,
+        least_burn_in=config["liquid"]["least_burn_in"],
     shell:
-        "nqe verify {params.results} > {output} 2> {log}"
+        "nqe verify {params.results} --sheet {params.sheet} --least-burn-in {params.least_burn_in}"
+        " > {log} 2>&1 && cp {log} {output}"

@@ -64,7 +64,7 @@ def load_sheet(path, models):
     if not Path(path).is_file():
         known = ", ".join(sorted(file.stem for file in Path("config/campaigns").glob("*.tsv")))
         stop(f"config: there is no campaign {config['campaign']!r} (config/campaigns/ has: {known})")
-    rows = read_sheet(path, models)
+    rows = read_sheet(path, models, config["liquid"]["sampler"])
     for row in rows:
         if row.model not in config["cubic"]["starts"]:
             stop(f"config/config.yaml: cubic.starts has no entry for model {row.model!r}")
