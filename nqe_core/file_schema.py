@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 UNITS = "simulation units: lengths in the smallest diameter, energies in the pair potential's prefactor, unit masses"
 
@@ -81,7 +81,7 @@ def stage_fields(stage: str, n_particles: int, dimension: int, n_modes: int = 1)
     if stage == "liquid":
         return (*COMMON, *particles, *_scalars("energy", "displacement_acceptance", "swap_acceptance"))
     if stage == "inherent_state":
-        scalars = _scalars("energy", "pressure", "force_ratio")
+        scalars = _scalars("energy", "pressure", "force_ratio", "structure_peak")
         return (*COMMON, *particles, *scalars, Field("iterations", "int"), Field("converged", "bool"))
     if stage == "harmonic":
         return (

@@ -33,7 +33,13 @@ def table_fields(dimension: int, n_modes: int = 1) -> tuple[Field, ...]:
     columns = [Field("ensemble", "text"), Field("model", "text"), Field("dimension", "int")]
     columns += [Field("n_particles", "int"), Field("parent_temperature"), Field("sample", "int")]
     columns += [Field("walker", "int"), Field("box_length"), Field("failure", "text")]
-    columns += [Field("liquid_energy"), Field("energy"), Field("pressure"), Field("force_ratio")]
+    columns += [
+        Field("liquid_energy"),
+        Field("energy"),
+        Field("pressure"),
+        Field("force_ratio"),
+        Field("structure_peak"),
+    ]
     columns += [Field("quench_converged", "bool"), Field("quench_iterations", "int")]
     columns += [Field(name) for name in _eigenvalue_names(n_modes)] + [Field("harmonic_residual")]
     quantities = ("frequency", "stiffness", "cubic_coefficient", "quartic_coefficient", "participation_ratio")
@@ -142,6 +148,7 @@ def _stored_columns(stored: dict[str, dict]) -> dict:
         "liquid_energy": stored["liquid"]["energy"],
         "energy": state["energy"],
         "pressure": state["pressure"],
+        "structure_peak": state["structure_peak"],
         "force_ratio": state["force_ratio"],
         "quench_converged": state["converged"],
         "quench_iterations": state["iterations"],

@@ -23,6 +23,7 @@ from nqe_core.nonlinear_modes import NonlinearMode, find_cubic_mode, find_cubic_
 from nqe_core.observables import observe, table_fields
 from nqe_core.spectrum_certificate import certify
 from nqe_core.storage import ChunkReader
+from nqe_core.structure import is_crystalline, structure_peak
 
 Readers = dict[str, ChunkReader]
 
@@ -81,6 +82,9 @@ def quench_job(
                 f"quench not converged: force ratio {result.force_ratio:.1e} after {result.iterations} evaluations"
             )
         final = result.configuration
+        peak = structure_peak(final)
+        if is_crystalline(peak, final.n_particles):
+            raise SampleFailure(f"crystalline: the structure factor reaches {peak:.0f}")
         return {
             "positions": final.positions,
             "diameters": final.diameters,
@@ -88,6 +92,7 @@ def quench_job(
             "energy": result.energy,
             "pressure": result.pressure,
             "force_ratio": result.force_ratio,
+            "structure_peak": peak,
             "iterations": result.iterations,
             "converged": result.converged,
         }

@@ -84,8 +84,8 @@ def test_columns_are_complete_and_finite(table):
     assert np.isfinite(numbers.to_numpy()).all()
     expected = {
         "ensemble", "model", "dimension", "n_particles", "parent_temperature", "sample", "walker", "box_length",
-        "failure", "liquid_energy", "energy", "pressure", "force_ratio", "quench_converged", "quench_iterations",
-        "harmonic_eigenvalue", "harmonic_eigenvalue_2", "harmonic_eigenvalue_3", "harmonic_residual", "cubic_start",
+        "failure", "liquid_energy", "energy", "pressure", "force_ratio", "structure_peak", "quench_converged",
+        "quench_iterations", "harmonic_eigenvalue", "harmonic_eigenvalue_2", "harmonic_eigenvalue_3", "harmonic_residual", "cubic_start",
         "harmonic_quartic_mismatch", "quartic_cubic_mismatch", "quartic_force_magnitude", "shear_modulus",
         "shear_modulus_simple_xy", "shear_modulus_pure_xy",
     }  # fmt: skip
@@ -208,6 +208,16 @@ def test_a_cooled_glass_is_reproducible_and_lower_in_energy(campaign, tmp_path):
 
 
 # --- failures -------------------------------------------------------------------------------------------------------
+
+
+def test_a_crystal_is_a_marked_row(campaign, tmp_path, monkeypatch):
+    monkeypatch.setattr(stages, "structure_peak", lambda configuration: 1e3 + configuration.n_particles)
+    output = tmp_path / "inherent_state.h5"
+    with stages.quench_job(campaign["liquid"], 1e-11) as job:
+        assert run(job, output, options()) == DONE
+    with ChunkReader(output, "inherent_state") as reader:
+        reasons = list(reader.column("failure"))
+    assert reasons == [f"crystalline: the structure factor reaches {1000 + N}"] * 4
 
 
 def test_a_failed_sample_is_passed_on_to_the_table(campaign, tmp_path):

@@ -1,0 +1,62 @@
+"""Is it a glass? A crystal's Bragg peaks stand out of the structure factor in any dimension."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from scipy import fft
+
+from nqe_core.configuration import Configuration
+
+# The first Bragg peaks of every close packing lie between these multiples of 2 pi / (mean spacing).
+FIRST_WAVE_NUMBER, LAST_WAVE_NUMBER = 0.7, 1.6
+POINTS_PER_WAVE = 3.0  # of the grid, for the shortest wave
+CANDIDATES = 16
+
+# Glasses of all models, N = 400 to 6400, reach 20 to 50, whatever N: the largest of many exponentially distributed
+# numbers with mean 4 at the first peak, so that 100 has a chance of 1e-7. A lattice disturbed by 3 % of the spacing
+# reaches 0.7 N to 0.99 N, and one that holds a share x of the particles x^2 times that.
+CRYSTAL_PEAK = 100.0
+
+
+def structure_peak(configuration: Configuration) -> float:
+    """Largest S(k) over all wave vectors of the box around the first peak of the structure factor.
+
+    Parameters
+    ----------
+    configuration : Configuration
+        N particles in d dimensions, in a periodic cube.
+
+    Returns
+    -------
+    float
+        S(k) = |sum_j exp(i k.x_j)|^2 / N: N for a perfect lattice.
+    """
+    n, d = configuration.positions.shape
+    per_side = n ** (1.0 / d)  # waves of one mean spacing along a side of the box
+    points = fft.next_fast_len(math.ceil(POINTS_PER_WAVE * LAST_WAVE_NUMBER * per_side), real=True)
+    cell = np.floor(configuration.positions / configuration.box_length * points).astype(np.int64) % points
+    density = np.zeros((points,) * d)
+    np.add.at(density, tuple(cell.T), 1.0)
+    amplitude = fft.rfftn(density, workers=1)
+    intensity = amplitude.real**2 + amplitude.imag**2
+    numbers = [fft.fftfreq(points, 1.0 / points)] * (d - 1) + [np.arange(points // 2 + 1, dtype=float)]
+    squared = np.zeros(intensity.shape)
+    for axis, along in enumerate(numbers):
+        shape = tuple(-1 if other == axis else 1 for other in range(d))
+        squared += (along**2).reshape(shape)
+        # the particles were moved to the centres of grid cells: undo the loss of contrast
+        intensity /= (np.sinc(along / points) ** 2).reshape(shape)
+    outside = (squared < (FIRST_WAVE_NUMBER * per_side) ** 2) | (squared > (LAST_WAVE_NUMBER * per_side) ** 2)
+    intensity[outside] = 0.0
+    # the grid finds the candidates, the particles themselves give their values
+    best = np.unravel_index(np.argpartition(intensity, -CANDIDATES, axis=None)[-CANDIDATES:], intensity.shape)
+    waves = np.stack([along[index] for along, index in zip(numbers, best, strict=True)])
+    phases = np.exp(2j * np.pi / configuration.box_length * (configuration.positions @ waves))
+    return float((np.abs(phases.sum(axis=0)) ** 2).max()) / n
+
+
+def is_crystalline(peak: float, n_particles: int) -> bool:
+    """Whether a structure factor that reaches `peak` shows a crystal; in a small box a crystal's is not higher than N."""
+    return peak > min(CRYSTAL_PEAK, 0.5 * n_particles)
