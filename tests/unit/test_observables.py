@@ -85,7 +85,8 @@ def test_columns_are_complete_and_finite(table):
     expected = {
         "ensemble", "model", "dimension", "n_particles", "parent_temperature", "sample", "walker", "box_length",
         "failure", "liquid_energy", "energy", "pressure", "force_ratio", "structure_peak", "quench_converged",
-        "quench_iterations", "harmonic_eigenvalue", "harmonic_eigenvalue_2", "harmonic_eigenvalue_3", "harmonic_residual", "cubic_start",
+        "quench_iterations", "harmonic_eigenvalue", "harmonic_eigenvalue_2", "harmonic_eigenvalue_3",
+        "harmonic_residual", "cubic_start",
         "harmonic_quartic_mismatch", "quartic_cubic_mismatch", "quartic_force_magnitude", "shear_modulus",
         "shear_modulus_simple_xy", "shear_modulus_pure_xy",
     }  # fmt: skip
