@@ -1,0 +1,114 @@
+"""The relaxation times that the sheets count in: measures them all, or one, and plots them.
+
+    python benchmarks/relaxation.py measure               # all, about two core-hours; continues where it was stopped
+    python benchmarks/relaxation.py measure poly3d_t050   # one
+    python benchmarks/relaxation.py plot                  # docs/images/relaxation.png
+
+Each run is one `nqe relaxation`; its line goes to config/relaxation.tsv, its curves to results/relaxation/.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+
+from nqe_core.relaxation_table import read_relaxation
+
+ROOT = Path(__file__).resolve().parents[1]
+TABLE = ROOT / "config/relaxation.tsv"
+CURVES = ROOT / "results/relaxation"
+SEED = 20200323
+
+# Sweeps: 100 times the longer one of overlap and scattering, and more where that is cheap, so that both have an error
+# of a few per cent; burn-in: 30 times. More than one swap in ten moves only takes time from the places (POLY).
+POLY = ["--model", "poly3d", "--n-particles", "500", "--swap-fraction", "0.1"]
+RUNS: dict[str, list[str]] = {
+    "ipl2d_t200": "--model ipl2d --n-particles 400 --temperature 2 --swap-fraction 0 --walkers 8 --sweeps 32000 "
+    "--burn-in 4000".split(),
+    "ipl3d_t200": "--model ipl3d --n-particles 500 --temperature 2 --walkers 8 --sweeps 20000 --burn-in 3000".split(),
+    "ipl4d_t200": "--model ipl4d --n-particles 1000 --temperature 2 --walkers 4 --sweeps 20000 --burn-in 2000".split(),
+    "poly3d_t130": [*POLY, *"--temperature 1.3 --walkers 8 --sweeps 20000 --burn-in 4000".split()],
+    "poly3d_t090": [*POLY, *"--temperature 0.9 --walkers 8 --sweeps 60000 --burn-in 8000".split()],
+    "poly3d_t070": [*POLY, *"--temperature 0.7 --walkers 8 --sweeps 100000 --burn-in 20000".split()],
+    "poly3d_t050": [*POLY, *"--temperature 0.5 --walkers 8 --sweeps 250000 --burn-in 60000".split()],
+    "poly3d_t035": [*POLY, *"--temperature 0.35 --walkers 6 --sweeps 1000000 --burn-in 300000".split()],
+}
+# the classical sampler, for the same energies
+CLASSICAL = {
+    "ipl3d_t200_classical": "--model ipl3d --n-particles 500 --temperature 2 --walkers 8 --sweeps 20000 --burn-in 3000",
+    "poly3d_t090_classical": f"{' '.join(POLY)} --temperature 0.9 --walkers 8 --sweeps 40000 --burn-in 8000",
+    "poly3d_t050_classical": f"{' '.join(POLY)} --temperature 0.5 --walkers 8 --sweeps 200000 --burn-in 60000",
+}
+RUNS |= {name: [*options.split(), "--sampler", "metropolis"] for name, options in CLASSICAL.items()}
+BELOW = [*POLY, *"--temperature 0.35 --walkers 4 --start-temperature 0.3 --start-sweeps 600000".split()]
+MEETING = {  # the same liquid approached from above and from below
+    "poly3d_t035_above": [*POLY, *"--temperature 0.35 --walkers 4 --sweeps 200000 --burn-in 0".split()],
+    "poly3d_t035_below": [*BELOW, *"--sweeps 200000 --burn-in 0".split()],
+}
+
+
+def measure(names: list[str]) -> None:
+    """Run what is named, or all that has no curves yet."""
+    for name, options in {**RUNS, **MEETING}.items():
+        curves = CURVES / f"{name}.csv"
+        if name in names or (not names and not curves.exists()):
+            command = ["nqe", "relaxation", "--root-seed", str(SEED), *options, "--curves", str(curves)]
+            if name in RUNS:
+                command += ["--table", str(TABLE)]
+            print(" ".join(command), flush=True)
+            subprocess.run(command, check=True)
+
+
+def plot(path: Path) -> None:
+    """Relaxation times against the inverse temperature, and the energy from above and from below."""
+    matplotlib.use("Agg")
+    from matplotlib import pyplot as plt
+
+    lines = [line for line in read_relaxation(TABLE) if line.model == "poly3d" and line.sampler == "hybrid"]
+    inverse = np.array([1 / line.temperature for line in lines])
+    figure, (left, right) = plt.subplots(1, 2, figsize=(7, 2.8), layout="constrained")
+    for name, colour in (
+        ("overlap", "#0072b2"),
+        ("scattering", "#d55e00"),
+        ("sizes", "#009e73"),
+        ("energy", "#555555"),
+    ):
+        value = np.array([getattr(line, f"tau_{name}") for line in lines])
+        error = np.array([getattr(line, f"tau_{name}_error") for line in lines])
+        known = np.isfinite(value)
+        left.errorbar(inverse[known], value[known], error[known], fmt="o-", ms=4, capsize=2, color=colour, label=name)
+    left.set(yscale="log", xlabel=r"$1/T$", ylabel=r"relaxation time $\tau$ (sweeps)", title="(a) POLY, $N = 500$")
+    left.legend(frameon=False)
+    for name, colour in (("above", "#d55e00"), ("below", "#0072b2")):
+        curve = np.genfromtxt(CURVES / f"poly3d_t035_{name}.csv", delimiter=",", names=True)
+        blocks = {key: curve[key].reshape(-1, 10) for key in ("sweep", "energy", "energy_error")}
+        # ten intervals of a walker are no more independent than one
+        right.errorbar(
+            blocks["sweep"].mean(axis=1) / 1e3, blocks["energy"].mean(axis=1), blocks["energy_error"].mean(axis=1),
+            fmt=".-", lw=0.8, color=colour, label=f"from {name}",
+        )  # fmt: skip
+    reference = next(line for line in lines if line.temperature == 0.35)
+    right.axhspan(reference.energy - reference.energy_error, reference.energy + reference.energy_error, color="0.8")
+    right.set(xlabel=r"$10^3$ sweeps at $T = 0.35$", ylabel="$u/N$", title="(b) approach to equilibrium")
+    right.legend(frameon=False)
+    figure.savefig(path, dpi=200)
+    print(path)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=["measure", "plot"])
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join([*RUNS, *MEETING])}")
+    options = parser.parse_args()
+    if unknown := set(options.names) - {*RUNS, *MEETING}:
+        sys.exit(f"relaxation: unknown name {', '.join(sorted(unknown))}")
+    measure(options.names) if options.what == "measure" else plot(ROOT / "docs/images/relaxation.png")
+
+
+if __name__ == "__main__":
+    main()
