@@ -62,15 +62,17 @@ def check_launcher(ranks: int, environment: Mapping[str, str] = os.environ) -> N
         )
 
 
-def prefer_framed_messages(environment: MutableMapping[str, str] = os.environ) -> None:
-    """Have MPICH talk to SLURM's pmi2 plugin in PMI-2, whose messages carry their length; before MPI is loaded.
+def prefer_short_addresses(environment: MutableMapping[str, str] = os.environ) -> None:
+    """Have MPICH tell SLURM's pmi2 plugin little about its processes; before MPI is loaded.
 
-    Left to itself MPICH speaks PMI-1 there: lines of text, of which the plugin reads 1024 bytes and takes them for the
-    whole. The address of a process is hardly shorter than that on one network card, and longer on several: some starts
-    die with "value not properly terminated in client request", or all of them. A choice made by the user stays.
+    MPICH speaks PMI-1 to it, in lines of text, and of a line longer than 1024 bytes the plugin reads 1024 and takes them
+    for the whole. Over UCX, MPICH's default, each process publishes 4096 bytes, its address and what happened to lie
+    behind it in memory, in lines that are mostly shorter, because runs of zeros are compressed, but sometimes not: then
+    the start dies with "value not properly terminated in client request". Over OFI it is one line of 65 bytes. What is
+    sent later, a plan and a report of each rank, needs no fast network. A choice made by the user stays.
     """
     if "PMI_FD" in environment and "SLURM_STEP_ID" in environment:
-        environment.setdefault("MPIR_CVAR_PMI_VERSION", "2")
+        environment.setdefault("MPIR_CVAR_CH4_NETMOD", "ofi")
 
 
 def check_size(ranks: int, size: int) -> None:

@@ -16,7 +16,16 @@ from fake_stage import BLOCKS, FIELDS, fake_job
 
 from nqe_core.atomic_files import is_abandoned
 from nqe_core.campaign import DONE, FAILED, RESUMABLE, Options, run
-from nqe_core.crew import Claims, Interrupted, Interruption, Watch, check_launcher, launched_processes, shares
+from nqe_core.crew import (
+    Claims,
+    Interrupted,
+    Interruption,
+    Watch,
+    check_launcher,
+    launched_processes,
+    prefer_short_addresses,
+    shares,
+)
 from nqe_core.errors import InputError
 from nqe_core.jobs import NUMERICAL_ERRORS, SampleFailure, attempt
 from nqe_core.parts import Busy, PartFolder
@@ -375,6 +384,20 @@ def test_launchers_are_recognised(environment, processes):
             check_launcher(1, environment)
     else:
         check_launcher(1, environment)
+
+
+@pytest.mark.parametrize(
+    ("environment", "network"),
+    [
+        ({"PMI_FD": "7", "SLURM_STEP_ID": "0"}, "ofi"),  # srun --mpi=pmi2
+        ({"PMI_FD": "7"}, None),  # mpiexec, which reads lines of any length
+        ({"SLURM_STEP_ID": "0"}, None),  # srun --mpi=none or pmix
+        ({"PMI_FD": "7", "SLURM_STEP_ID": "0", "MPIR_CVAR_CH4_NETMOD": "ucx"}, "ucx"),  # somebody's choice
+    ],
+)
+def test_mpich_under_slurm_publishes_short_addresses(environment, network):
+    prefer_short_addresses(environment)
+    assert environment.get("MPIR_CVAR_CH4_NETMOD") == network
 
 
 def start(command, *arguments):
