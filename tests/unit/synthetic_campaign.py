@@ -28,7 +28,7 @@ def observables(ensemble, model_name, n_particles, temperature, count, rng, fail
     mismatch = np.minimum(1e-3 * harmonic**4 * noise[6] * n_particles ** (4 / model.dimension) / 1e4, 0.9)
     table = pd.DataFrame({
         "ensemble": ensemble, "model": model_name, "dimension": model.dimension, "n_particles": n_particles,
-        "parent_temperature": temperature, "sample": np.arange(count), "walker": 0,
+        "parent_temperature": temperature, "sample": np.arange(count), "walker": np.arange(count) // 2,
         "box_length": model.box_length(n_particles), "failure": "", "shear_modulus": rng.normal(12, 2, count),
         "harmonic_eigenvalue": harmonic**2, "harmonic_quartic_mismatch": mismatch,
         "quartic_cubic_mismatch": 0.01 * noise[7], "quartic_force_magnitude": 1.2 * noise[7] ** 0.3,

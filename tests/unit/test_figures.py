@@ -185,13 +185,19 @@ def test_scorecard_judges_every_claim(campaign, tmp_path):
         assert wanted in sources
     content = json.loads(Path(files["json"]).read_text())
     assert sum(content["summary"].values()) == len(rows) == len(content["rows"])
+    assert all(int(row["walkers"]) <= int(row["n"]) for row in rows)
     assert "Rule: " in Path(files["md"]).read_text()
 
 
 def test_scorecard_keeps_rows_of_missing_ensembles(campaign, tmp_path):
     files = {kind: str(tmp_path / f"scorecard.{kind}") for kind in ("csv", "md", "json")}
+    scorecard.draw(campaign.observables("ipl2d ipl3d ipl4d poly3d"), campaign.models, **files)
+    whole = pd.read_csv(files["csv"])
     scorecard.draw(campaign.observables("ipl3d"), campaign.models, **files)
     table = pd.read_csv(files["csv"])
+    assert (table[["source", "claim", "paper"]] == whole[["source", "claim", "paper"]]).all(axis=None)
+    few = table["verdict"] == "too few samples"
+    assert (table["samples_needed"].notna() == few).all() and table["samples_needed"][few].min() >= 8
     assert (table[table["source"] == "Fig. 8"]["verdict"] == "too few samples").all()
     assert (table[table["source"] == "Fig. 8"]["n"] == 0).all()
 
@@ -277,7 +283,7 @@ def test_samples_needed_scale_with_the_square_of_the_width():
 
 
 def test_samples_needed_for_a_share_follow_wilson():
-    ours = statistics.proportion(24, 24)
+    ours = statistics.proportion(np.ones(24, dtype=bool))
     needed = Claim("Fig. 4", "share", "2D", "always", (0.99, 1.0), ours, share=True).samples_needed
     assert 0.0095 < np.subtract(*statistics.wilson_interval(int(needed), int(needed))[::-1]) <= 0.01
 

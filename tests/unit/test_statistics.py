@@ -28,7 +28,7 @@ def test_wilson_interval_agrees_with_tables(successes, trials, low, high):
 
 def test_wilson_interval_of_nothing_is_everything():
     assert statistics.wilson_interval(0, 0) == (0.0, 1.0)
-    assert not statistics.proportion(0, 0).known
+    assert not statistics.proportion(np.empty(0, dtype=bool)).known
 
 
 def test_bootstrap_error_of_the_mean_is_its_standard_error(rng):

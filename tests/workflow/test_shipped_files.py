@@ -29,7 +29,7 @@ def test_config_readme_is_made_from_the_schemas():
     assert (ROOT / "config/README.md").read_text() == describe["readme"](), "run `make docs`"
 
 
-@pytest.mark.parametrize("schema", ["config", "models", "campaign"])
+@pytest.mark.parametrize("schema", ["config", "models", "campaign", "scorecard"])
 def test_schemas_are_valid_and_describe_every_key(schema):
     content = load(f"workflow/schemas/{schema}.schema.yaml")
     Draft202012Validator.check_schema(content)

@@ -28,10 +28,12 @@ WEAK = 0.5  # "weakly L-dependent" (3D): an exponent of L below this share of th
 RULE = (
     "Rule: with our 95 % interval and the accepted range, no overlap is \"differs\"; overlap and an interval no wider than "
     "the range is \"agrees\"; otherwise \"too few samples\", with the number of samples for which the interval would be as "
-    "narrow as the range. The accepted range is the paper's own statistical uncertainty where its ensemble gives one "
-    "(Fig. 8), otherwise a stated tolerance. Errors are bootstrap errors over samples (standard errors for means, Wilson "
-    "intervals for shares). They take samples as independent: where several samples share a walker and lie less than a "
-    "relaxation time apart, as in cold POLY ensembles with a short spacing, the true errors are larger."
+    "narrow as the range (or, where there is none yet, with that for a first one). The accepted range is the paper's own "
+    "statistical uncertainty where its ensemble gives one (Fig. 8), otherwise a stated tolerance. Errors are bootstrap "
+    "errors (standard errors for means, Wilson intervals for shares) that take Monte Carlo walkers, not samples, as "
+    "independent: whole walkers are drawn with replacement, since samples of one walker resemble each other where its "
+    "relaxation is slow; intervals from few walkers are widened as Student's are, fewer than four walkers give none, and "
+    "where none or all of the samples count for a share, each walker is taken for one sample."
 )  # fmt: skip
 
 
@@ -84,14 +86,25 @@ class Claim:
         ours, width = self.ours, self.accepted[1] - self.accepted[0]
         if self.verdict != TOO_FEW:
             return math.nan
-        if not ours.known:
-            return float(self.least_samples) or math.nan
+        if not ours.known:  # what a first estimate takes
+            walkers = math.ceil(ours.count * statistics.LEAST_BLOCKS / max(ours.blocks, 1))
+            return float(max(self.least_samples, statistics.LEAST_SAMPLES, walkers))
         if self.share:
-            count = ours.count
-            while np.subtract(*statistics.wilson_interval(round(ours.value * count), count)[::-1]) > width:
-                count = math.ceil(1.05 * count) + 1
-            return float(count)
+            ratio = _trials(ours.value, width) / _trials(ours.value, ours.high - ours.low)
+            return float(math.ceil(ours.count * ratio))
         return float(max(math.ceil(ours.count * ((ours.high - ours.low) / width) ** 2), self.least_samples))
+
+
+def _trials(share: float, width: float) -> int:
+    """Independent samples for which Wilson's interval of a share is no wider than `width`."""
+    few, many = 0, 1
+    while np.subtract(*statistics.wilson_interval(share * many, many)[::-1]) > width * (1 + 1e-9):
+        few, many = many, 2 * many
+    while many - few > 1:
+        middle = (few + many) // 2
+        narrow = np.subtract(*statistics.wilson_interval(share * middle, middle)[::-1]) <= width * (1 + 1e-9)
+        few, many = (few, middle) if narrow else (middle, many)
+    return many
 
 
 def around(value: float, relative: float = EXPONENT_TOLERANCE) -> tuple[float, float]:
@@ -121,7 +134,7 @@ def _groups(samples: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
 
 
 def _exponent(part: pd.DataFrame, x, y) -> Estimate:
-    return statistics.median_power_law(np.asarray(x(part)), np.asarray(y(part))).exponent
+    return statistics.median_power_law(np.asarray(x(part)), np.asarray(y(part)), blocks=part["block"]).exponent
 
 
 def moduli(samples: pd.DataFrame, models: dict[str, Model]) -> Iterator[Claim]:
@@ -134,9 +147,9 @@ def moduli(samples: pd.DataFrame, models: dict[str, Model]) -> Iterator[Claim]:
         part = part[part["n_particles"] == max(enough if len(enough) else sizes.index, default=0)]
         label = f"{name}, highest T_p, N = {max(part['n_particles'], default=0)}"
         paper = model.shear_modulus_infinity
-        ours = statistics.mean(part["shear_modulus"])
+        ours = statistics.mean(part["shear_modulus"], part["block"])
         yield Claim("Table II", "shear modulus G", label, f"{paper:g}", around(paper, MODULUS_TOLERANCE), ours, 8)
-        density = statistics.mean(part["n_particles"] / part["box_length"] ** model.dimension)
+        density = statistics.mean(part["n_particles"] / part["box_length"] ** model.dimension, part["block"])
         accepted = (model.table_density - 0.005, model.table_density + 0.005)  # two digits are printed
         yield Claim("Table II", "mass density rho", label, f"{model.table_density:g}", accepted, density)
 
@@ -145,7 +158,7 @@ def localisation(samples: pd.DataFrame) -> Iterator[Claim]:
     """Fig. 2."""
     poly = _of(samples, "POLY", 3)
     participants, chi = poly["participants_quartic"], poly["quartic_quartic_coefficient"]
-    law = statistics.median_power_law(participants, chi).exponent
+    law = statistics.median_power_law(participants, chi, blocks=poly["block"]).exponent
     yield Claim("Fig. 2", "chi4 ~ (N e4)^-1: exponent", "3D POLY, all", "-1", around(-1), law)
 
     def spread(product, group):
@@ -153,7 +166,8 @@ def localisation(samples: pd.DataFrame) -> Iterator[Claim]:
         return max(medians) / min(medians)
 
     groups = poly.groupby(["parent_temperature", "n_particles"]).ngroup()
-    ours = statistics.bootstrap(spread, (participants * chi).to_numpy(), groups.to_numpy(dtype=float))
+    columns = ((participants * chi).to_numpy(), groups.to_numpy(dtype=float))
+    ours = statistics.bootstrap(spread, *columns, blocks=poly["block"])
     ours = ours if groups.nunique() > 1 else Estimate.missing(ours.count)
     claim = "chi4 N e4 blind to preparation and N: largest over smallest median"
     yield Claim("Fig. 2", claim, "3D POLY, every T_p and N", "1", (1.0, 1.25), ours)
@@ -168,7 +182,8 @@ def softest(samples: pd.DataFrame) -> Iterator[Claim]:
             ("energy_difference", "relative difference of stiffness of the softest sample", energy),
             ("harmonic_quartic_mismatch", "1 - |psi.pi4| of the softest sample", structure),
         ):
-            ours = statistics.bootstrap(lambda w, y: y[np.argmin(w)], part["quartic_frequency"], part[column])
+            columns = (part["quartic_frequency"], part[column])
+            ours = statistics.bootstrap(lambda w, y: y[np.argmin(w)], *columns, blocks=part["block"])
             # one sample's number scatters by about a factor of three around the law at its frequency
             accepted = (value / 3, value * 3)
             yield Claim("Fig. 3", text, f"{dimension}D IPL, all N", f"{value:g}", accepted, ours, count // 10)
@@ -178,11 +193,10 @@ def pairs(samples: pd.DataFrame) -> Iterator[Claim]:
     """Fig. 4: the quartic mode is stiffer and more localised than the harmonic one."""
     for name, part in _groups(samples):
         # equal within the solver's accuracy counts as not softer
-        stiffer = int((part["energy_difference"] >= -1e-7).sum())
-        ours = statistics.proportion(stiffer, len(part))
+        ours = statistics.proportion(part["energy_difference"] >= -1e-7, part["block"])
         yield Claim("Fig. 4", "share with omega4 >= omega2", name, "always", (0.99, 1.0), ours, share=True)
-        narrow = int((part["quartic_participation_ratio"] <= part["harmonic_participation_ratio"]).sum())
-        ours = statistics.proportion(narrow, len(part))
+        narrower = part["quartic_participation_ratio"] <= part["harmonic_participation_ratio"]
+        ours = statistics.proportion(narrower, part["block"])
         yield Claim("Fig. 4", "share with e4 <= e2", name, "always (slightly)", (0.95, 1.0), ours, share=True)
 
 
@@ -208,15 +222,16 @@ def convergence(samples: pd.DataFrame) -> Iterator[Claim]:
 def cubic(samples: pd.DataFrame) -> Iterator[Claim]:
     """Fig. 7."""
     part = _of(samples, "IPL", 3)
-    higher = part["cubic_energy_difference"]
+    higher, blocks = part["cubic_energy_difference"], part["block"]
     name = "3D IPL, all N"
     yield Claim("Fig. 7(a)", "median of (omega3^2-omega4^2)/omega4^2", name, "0.30", (0.25, 0.35),
-                statistics.median(higher))  # fmt: skip
+                statistics.median(higher, blocks))  # fmt: skip
     ratio = part["cubic_frequency"] / part["quartic_frequency"] - 1
-    yield Claim("Fig. 7(a)", "median of (omega3-omega4)/omega4", name, "0.14", (0.115, 0.165), statistics.median(ratio))
-    slope = statistics.median_power_law(part["quartic_frequency"], higher).exponent
+    yield Claim("Fig. 7(a)", "median of (omega3-omega4)/omega4", name, "0.14", (0.115, 0.165),
+                statistics.median(ratio, blocks))  # fmt: skip
+    slope = statistics.median_power_law(part["quartic_frequency"], higher, blocks=blocks).exponent
     yield Claim("Fig. 7(a)", "its independence of omega4: exponent", name, "0", (-0.2, 0.2), slope)
-    share = statistics.proportion(int((higher > 0).sum()), len(part))
+    share = statistics.proportion(higher > 0, blocks)
     yield Claim("Sec. V B", "share with omega3 > omega4", name, "> 0.995", (0.995, 1.0), share, share=True)
 
     def decades(values):
@@ -226,10 +241,9 @@ def cubic(samples: pd.DataFrame) -> Iterator[Claim]:
     chi = part["cubic_quartic_coefficient"] / part["quartic_quartic_coefficient"]
     # extremes of a sample grow with its size: not comparable with far fewer samples than the paper's
     yield Claim("Fig. 7(b)", "decades spanned by |tau3/tau4|", name, "almost 5", (3.5, 5.5),
-                statistics.bootstrap(decades, tau), 10_000)  # fmt: skip
-    yield Claim(
-        "Fig. 7(c)", "decades spanned by chi3/chi4", name, "< 1", (0.0, 1.0), statistics.bootstrap(decades, chi)
-    )
+                statistics.bootstrap(decades, tau, blocks=blocks), 10_000)  # fmt: skip
+    yield Claim("Fig. 7(c)", "decades spanned by chi3/chi4", name, "< 1", (0.0, 1.0),
+                statistics.bootstrap(decades, chi, blocks=blocks))  # fmt: skip
 
 
 def bound(samples: pd.DataFrame) -> Iterator[Claim]:
@@ -262,7 +276,7 @@ def couplings(samples: pd.DataFrame) -> Iterator[Claim]:
 
     part = _of(samples, "IPL", 3)
     quartic = part["quartic_cubic_coefficient"] ** 2 / (part["quartic_stiffness"] * part["quartic_quartic_coefficient"])
-    ours = statistics.bootstrap(ratio, quartic, part["cubic_asymmetry"])
+    ours = statistics.bootstrap(ratio, quartic, part["cubic_asymmetry"], blocks=part["block"])
     claim = "quartic modes do not follow Eq. 33: spread of tau4^2/(kappa4 chi4) over that of cubic modes"
     yield Claim("Fig. 9(e)", claim, "3D IPL, all N", "much wider", (3.0, math.inf), ours)
 
@@ -279,9 +293,9 @@ def supporting(samples: pd.DataFrame) -> Iterator[Claim]:
     part = _of(samples, "IPL", 3)
     for source, symbol, mode, column in columns:
         soft = laws.softer_half(part, mode)
-        ours = statistics.median_power_law(soft[f"{mode}_frequency"], soft[column].abs()).exponent
+        ours = _exponent(soft, lambda t, mode=mode: t[f"{mode}_frequency"], lambda t, column=column: t[column].abs())
         yield Claim(source, f"{symbol} independent of frequency: exponent", "3D IPL, softer half", "0", flat, ours)
-    size = statistics.median(part["quartic_force_magnitude"])
+    size = statistics.median(part["quartic_force_magnitude"], part["block"])
     yield Claim("Fig. 9(a)", "median |U4:pi4pi4pi4/chi4|", "3D IPL, all N", "O(1)", (10**-0.5, 10**0.5), size)
 
 
@@ -290,20 +304,20 @@ def densities(samples: pd.DataFrame) -> Iterator[Claim]:
     text = {"harmonic_frequency": ("Sec. I", "D(omega2)"), "quartic_frequency": ("Sec. V B", "D(omega4)"),
             "cubic_frequency": ("Eq. 30", "D(omega3)"), "barrier": ("Eq. 36", "p(V_B)"),
             "strain_threshold": ("Eq. 38", "p(x)")}  # fmt: skip
-    series = dict(laws.largest_ensembles(samples)) if len(samples) else {}
     for column, (_, predicted) in laws.DENSITIES.items():
         source, symbol = text[column]
         # the tolerance is on 1 + beta, the exponent of the share of modes below a value
         half = EXPONENT_TOLERANCE * (1 + predicted)
         accepted = (predicted - half, predicted + half)
-        for name, part in series.items() or [("none", None)]:
-            ours = Estimate.missing() if part is None else laws.density_exponent(part, column)
-            ours = ours if part is None else replace(ours, count=len(part))
+        for name, group in _groups(samples):
+            part = laws.largest_ensemble(group) if len(group) else group
+            name = part["ensemble"].iloc[0] if len(part) else name
+            ours = replace(laws.density_exponent(part, column), count=len(part)) if len(part) else Estimate.missing()
             # fewer samples do not reach the tail where the law holds: the fit then has to take more of the distribution
             least = round(laws.TAIL_SAMPLES / laws.TAIL_SHARE)
             yield Claim(source, f"{symbol}: exponent", name, f"{predicted:.3g}", accepted, ours, least)
     part = _of(samples, "IPL", 3)
-    sizes = [(group["length"].iloc[0], statistics.median(group["quartic_frequency"]))
+    sizes = [(group["length"].iloc[0], statistics.median(group["quartic_frequency"], group["block"]))
              for _, group in part.groupby("n_particles")]  # fmt: skip
     ours = statistics.size_exponent(np.array([length for length, _ in sizes]), [value for _, value in sizes])
     yield Claim("Footnote 5", "lowest mode's median ~ L^(-d/5): exponent", "3D IPL, omega4", "-0.6", around(-0.6), ours)

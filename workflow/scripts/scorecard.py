@@ -6,6 +6,8 @@ import sys
 from pathlib import Path
 
 import pandas as pd
+import yaml
+from jsonschema import Draft202012Validator
 
 # Snakemake puts a script's own folder on the path; what reads the tables lives beside the figures
 sys.path.append(str(Path(__file__).resolve().parent / "figures"))
@@ -16,6 +18,8 @@ from campaign_data import read_models, read_samples
 from claims import RULE, Claim, all_claims
 from entry import run
 
+SCHEMA = Path(__file__).resolve().parents[1] / "schemas" / "scorecard.schema.yaml"
+
 
 def draw(observables, models, csv, md, json=None):
     """Write the scorecard from the tables of all ensembles; JSON goes beside the CSV when no place is named."""
@@ -23,11 +27,12 @@ def draw(observables, models, csv, md, json=None):
     samples = read_samples(observables, models)
     rows = [_row(claim) for claim in all_claims(samples, read_models(models))]
     table = pd.DataFrame(rows)
+    summary = {verdict: int(count) for verdict, count in table["verdict"].value_counts().items()}
+    content = {"rule": RULE, "summary": summary, "rows": [_without_nan(row) for row in rows]}
+    Draft202012Validator(yaml.safe_load(SCHEMA.read_text())).validate(content)
     for path in (csv, md, json):
         Path(path).parent.mkdir(parents=True, exist_ok=True)
     table.to_csv(csv, index=False)
-    summary = {verdict: int(count) for verdict, count in table["verdict"].value_counts().items()}
-    content = {"rule": RULE, "summary": summary, "rows": [_without_nan(row) for row in rows]}
     Path(json).write_text(json_format.dumps(content, indent=1) + "\n", encoding="utf-8")
     Path(md).write_text(_markdown(table, summary, samples), encoding="utf-8")
 
@@ -37,7 +42,7 @@ def _row(claim: Claim) -> dict:
     return {
         "source": claim.source, "claim": claim.claim, "ensembles": claim.ensembles, "paper": claim.paper,
         "accepted_low": claim.accepted[0], "accepted_high": claim.accepted[1], "ours": ours.value, "error": ours.error,
-        "low": ours.low, "high": ours.high, "n": ours.count, "verdict": claim.verdict,
+        "low": ours.low, "high": ours.high, "n": ours.count, "walkers": ours.blocks, "verdict": claim.verdict,
         "samples_needed": claim.samples_needed,
     }  # fmt: skip
 
@@ -58,6 +63,7 @@ def _markdown(table: pd.DataFrame, summary: dict, samples: pd.DataFrame) -> str:
             ],
             "ours": [_value(value, error) for value, error in zip(table["ours"], table["error"], strict=True)],
             "n": table["n"],
+            "walkers": table["walkers"],
             "verdict": table["verdict"],
             "samples needed": [f"{value:.2g}" if math.isfinite(value) else "–" for value in table["samples_needed"]],
         }

@@ -47,7 +47,8 @@ def read_samples(paths: Iterable[str | Path] | str, models: str | Path) -> pd.Da
 
     Added columns: `family` ("IPL" for the binary mixture, "POLY" for the polydisperse one), `length` (L in a_0),
     `phonon_frequency` (first phonon band, 2 pi c_T / L, in omega_0), `fine` (all stages succeeded and both nonlinear
-    modes converged), and those of `COMBINATIONS`.
+    modes converged), `block` (the Monte Carlo walker: samples of one block are not independent), and those of
+    `COMBINATIONS`.
     """
     known = read_models(models)
     tables = [_in_paper_units(pd.read_parquet(path), known) for path in as_list(paths)]
@@ -59,7 +60,15 @@ def read_samples(paths: Iterable[str | Path] | str, models: str | Path) -> pd.Da
     for column in MODE_FAILURES:
         if column in samples:
             fine &= samples[column].fillna(False).astype(bool)
-    return samples.assign(fine=fine, **COMBINATIONS)
+    return samples.assign(fine=fine, block=_blocks(samples), **COMBINATIONS)
+
+
+def _blocks(samples: pd.DataFrame) -> pd.Series:
+    """A number for each walker; where a table does not say which walker made a sample, each sample has its own."""
+    maker = samples["walker"] if "walker" in samples else samples["sample"]
+    maker = maker.fillna(-1 - samples["sample"])
+    seed = samples.get("root_seed", "")
+    return samples.assign(maker=maker, seed=seed).groupby(["ensemble", "seed", "maker"], dropna=False).ngroup()
 
 
 def as_list(paths) -> list[str]:

@@ -29,7 +29,9 @@ def draw(observables, models, pdf, png, caption=None):
                     panel, part["participants_quartic"], part["quartic_quartic_coefficient"], colours[temperature],
                     marker, label=name, hollow=size != sizes[0],
                 )  # fmt: skip
-    law = statistics.median_power_law(chosen["participants_quartic"], chosen["quartic_quartic_coefficient"])
+    law = statistics.median_power_law(
+        chosen["participants_quartic"], chosen["quartic_quartic_coefficient"], blocks=chosen["block"]
+    )
     _finish(panel, chosen)
     style.save(made, pdf, png)
     style.write_caption(

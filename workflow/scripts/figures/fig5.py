@@ -50,7 +50,7 @@ def _draw_medians(panel, part, column) -> None:
     ends, heights = [], []
     for size, (colour, marker) in style.series_style(part["n_particles"].unique()).items():
         rows = part[part["n_particles"] == size]
-        curve = statistics.running_median(rows["quartic_frequency"], rows[column])
+        curve = statistics.running_median(rows["quartic_frequency"], rows[column], blocks=rows["block"])
         errors = np.abs(np.stack([curve.median - curve.low, curve.high - curve.median]))
         panel.errorbar(
             curve.x, curve.median, errors, color=colour, marker=marker, ms=3, ls="-", lw=0.6, elinewidth=0.7,

@@ -30,12 +30,12 @@ def draw(observables, models, pdf, png, caption=None):
         panel.set_xlabel(x_label)
         panel.set_ylabel(y_label)
         style.panel_letter(panel, letter)
-    stiffness = statistics.median(chosen["cubic_energy_difference"])
+    stiffness = statistics.median(chosen["cubic_energy_difference"], chosen["block"])
     axes[0][0].axhline(0.3, color=style.RED, lw=0.8, ls="--")
     axes[0][0].annotate("30 %", (0, 0.3), xycoords=("axes fraction", "data"), xytext=(3, 2), color=style.RED,
                         textcoords="offset points", fontsize=7)  # fmt: skip
     style.save(made, pdf, png)
-    higher = statistics.proportion(int((chosen["cubic_energy_difference"] > 0).sum()), len(chosen))
+    higher = statistics.proportion(chosen["cubic_energy_difference"] > 0, chosen["block"])
     style.write_caption(
         caption or png,
         "Figure 7. Cubic against quartic modes of the same soft spots.",

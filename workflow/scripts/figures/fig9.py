@@ -59,7 +59,7 @@ def _by_dimension(panel, chosen, x, y, legend: str | None) -> None:
         horizontal, vertical = x(rows).to_numpy(), y(rows).to_numpy()
         thin = max(1, len(rows) // 1000)  # enough to show the spread
         style.scatter(panel, horizontal[::thin], vertical[::thin], colour, size=2.0, alpha=0.3)
-        curve = statistics.running_median(horizontal, vertical)
+        curve = statistics.running_median(horizontal, vertical, blocks=rows["block"])
         errors = np.abs(np.stack([curve.median - curve.low, curve.high - curve.median]))
         panel.errorbar(curve.x, curve.median, errors, color=colour, marker="o", ms=3, lw=0.9, mec="white", mew=0.4,
                        elinewidth=0.8, label=f"{dimension}D", zorder=4)  # fmt: skip

@@ -58,7 +58,7 @@ def convergence_exponent(part: pd.DataFrame, column: str) -> PowerLaw:
     scaled = pd.Series(np.nan, index=low.index)
     for _, sub in low.groupby("n_particles"):
         scaled[sub.index] = sub[column] / (sub[column] / sub["quartic_frequency"] ** exponent).median()
-    return statistics.median_power_law(low["quartic_frequency"], scaled)
+    return statistics.median_power_law(low["quartic_frequency"], scaled, blocks=low["block"])
 
 
 def convergence_prefactors(samples: pd.DataFrame, column: str) -> tuple[np.ndarray, list[Estimate]]:
@@ -66,9 +66,9 @@ def convergence_prefactors(samples: pd.DataFrame, column: str) -> tuple[np.ndarr
     exponent, lengths, values = CONVERGENCE[column][0], [], []
     for _, part in samples.groupby("n_particles"):
         frequency = part["quartic_frequency"].to_numpy()
-        value = statistics.prefactor(frequency, part[column].to_numpy(), exponent, low_frequency_cut(part))
+        cut = low_frequency_cut(part)
+        values.append(statistics.prefactor(frequency, part[column].to_numpy(), exponent, cut, part["block"]))
         lengths.append(float(part["length"].iloc[0]))
-        values.append(value)
     return np.array(lengths), values
 
 
@@ -89,7 +89,7 @@ def softer_half(part: pd.DataFrame, mode: str) -> pd.DataFrame:
 
 def density_exponent(part: pd.DataFrame, column: str) -> Estimate:
     """Exponent of the density of a column of one ensemble, from the one lowest mode of each sample."""
-    return statistics.lowest_mode_exponent(part[column].to_numpy(), density_cut(part, column))
+    return statistics.lowest_mode_exponent(part[column].to_numpy(), density_cut(part, column), part["block"])
 
 
 def largest_ensembles(samples: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
@@ -99,13 +99,18 @@ def largest_ensembles(samples: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame
         rivals = samples[(samples["family"] == row["family"]) & (samples["dimension"] == row["dimension"])]
         if row["family"] == "POLY":
             rivals = rivals[rivals["parent_temperature"] == row["parent_temperature"]]
-        if len(part) and name == rivals["ensemble"].value_counts(sort=True).sort_index().idxmax():
+        if name == largest_ensemble(rivals)["ensemble"].iloc[0]:
             yield name, part
+
+
+def largest_ensemble(samples: pd.DataFrame) -> pd.DataFrame:
+    """The rows of the ensemble with most samples (of equal ones, the first by name)."""
+    return samples[samples["ensemble"] == samples["ensemble"].value_counts(sort=True).sort_index().idxmax()]
 
 
 def above_bound(part: pd.DataFrame) -> Estimate:
     """Share of cubic modes that exceed tau^2 = 3 kappa chi (Eq. 32)."""
-    return statistics.proportion(int((part["cubic_asymmetry"] > 1).sum()), len(part))
+    return statistics.proportion(part["cubic_asymmetry"] > 1, part["block"])
 
 
 def largest_boxes(samples: pd.DataFrame) -> pd.DataFrame:

@@ -27,13 +27,14 @@ def draw(observables, models, md, csv):
             rows.append(_row(known[name], temperature, size, group, hottest))
     table_files.write(
         pd.DataFrame(rows), md, csv, "Table II. Athermal shear modulus G and mass density rho, in simulation units.",
-        "G: mean over samples and strains with its standard error; the median is less sensitive to the low tail of small "
-        "systems. The paper's G is for high parent temperature, so it stands only beside the hottest ensemble of a model.",
+        "G: mean over samples and strains with its standard error (samples of one Monte Carlo walker as one block); the "
+        "median is less sensitive to the low tail of small systems. The paper's G is for high parent temperature, so it "
+        "stands only beside the hottest ensemble of a model.",
     )  # fmt: skip
 
 
 def _row(model, temperature, size, group, hottest: bool) -> dict:
-    modulus = statistics.mean(group["shear_modulus"])
+    modulus = statistics.mean(group["shear_modulus"], group["block"])
     density = group["n_particles"] / group["box_length"] ** model.dimension
     return {
         "model": model.name,
