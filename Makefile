@@ -5,21 +5,27 @@ VENV ?= .venv
 CORES ?= all
 CAMPAIGN ?= demo
 READY := $(VENV)/.complete
+FULL := $(VENV)/.complete-full
 SNAKEMAKE = snakemake --profile profiles/local --cores $(CORES)
 
 SHELL := bash
 export PATH := $(abspath $(VENV))/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help env figures tiny report verify test test-cluster test-fast lint format bench docs lock clean-env
+.PHONY: help env env-full figures tiny report verify test test-cluster test-fast lint format bench docs lock clean-env
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-env: $(READY)  ## make the environment .venv from locked pins
+env: $(READY)  ## make the environment .venv from locked pins: what running needs
+
+env-full: $(FULL)  ## the same with what tests, linters and documentation need
 
 $(READY): envs/requirements.lock envs/create.sh pyproject.toml
-	@envs/create.sh $(VENV)
+	@envs/create.sh run $(VENV)
+
+$(FULL): $(READY) envs/development.lock
+	@envs/create.sh full $(VENV)
 
 figures: $(READY)  ## run the demo campaign (or CAMPAIGN=...): every figure, table and the scorecard
 	@$(SNAKEMAKE) --config campaign=$(CAMPAIGN)
@@ -36,34 +42,34 @@ report: figures  ## results/CAMPAIGN/report.html, with the figures and how they 
 verify: figures  ## check every file of the campaign against the sheet and its checksum
 	@$(SNAKEMAKE) --config campaign=$(CAMPAIGN) --forcerun verify --until verify -- verify
 
-test: $(READY)  ## run the whole test suite
+test: $(FULL)  ## run the whole test suite
 	@python -m pytest
 
-test-cluster: $(READY)  ## cluster tests, those too that kill parts of running SLURM jobs
+test-cluster: $(FULL)  ## cluster tests, those too that kill parts of running SLURM jobs
 	@python -m pytest tests/cluster -m "disturbance or not disturbance"
 
-test-fast: $(READY)  ## run the tests that take seconds
+test-fast: $(FULL)  ## run the tests that take seconds
 	@python -m pytest -m "not slow and not cluster and not disturbance"
 
-lint: $(READY)  ## ruff, snakefmt, import layers, snakemake --lint
+lint: $(FULL)  ## ruff, snakefmt, import layers, snakemake --lint
 	ruff check .
 	ruff format --check .
 	snakefmt --check Snakefile workflow/rules
 	lint-imports
 	snakemake --lint
 
-format: $(READY)  ## let ruff and snakefmt put the code in order
+format: $(FULL)  ## let ruff and snakefmt put the code in order
 	ruff check --fix .
 	ruff format .
 	snakefmt Snakefile workflow/rules
 
-bench: $(READY)  ## measure speed against references
+bench: $(FULL)  ## measure speed against references
 	@python benchmarks/run.py
 
 docs: $(READY)  ## write config/README.md from the schemas
 	@python workflow/schemas/describe.py
 
-lock: $(READY)  ## renew envs/requirements.lock from pyproject.toml
+lock: $(READY)  ## renew the pins in envs/*.lock from pyproject.toml (KEEP=1: only what no longer fits)
 	@envs/lock.sh $(VENV)/bin/python
 
 clean-env:  ## remove the environment

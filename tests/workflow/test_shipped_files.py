@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
 import runpy
+import shutil
+import subprocess
+import sys
 import tomllib
 from dataclasses import fields
 from itertools import chain
@@ -106,16 +111,30 @@ def test_rules_are_a_table_of_contents():
             assert body.lstrip().startswith('"""'), f"rule {name} has no docstring"
 
 
-def test_lock_has_a_hash_for_every_package_and_no_address():
-    text = (ROOT / "envs/requirements.lock").read_text()
+def pins(path: str) -> dict[str, str]:
+    """Package -> version of a lock, each of which must have a hash and none an address."""
+    text = (ROOT / path).read_text()
     assert "://" not in text and "--index" not in text and "--find-links" not in text
-    blocks = re.split(r"\n(?=\S)", text)
-    pinned = [block for block in blocks if "==" in block]
-    assert len(pinned) > 50 and all("--hash=sha256:" in block for block in pinned)
-    names = {re.match(r"([\w.-]+)==", block).group(1) for block in pinned}
+    blocks = [block for block in re.split(r"\n(?=\S)", text) if "==" in block]
+    assert len(blocks) > 50 and all("--hash=sha256:" in block for block in blocks)
+    return dict(re.match(r"([\w.-]+)==([^\s;]+)", block).groups() for block in blocks)
+
+
+def named(requirements) -> set[str]:
+    return {re.match(r"[\w-]+", requirement).group(0) for requirement in requirements}
+
+
+def test_locks_have_what_the_project_needs():
+    running, full = pins("envs/requirements.lock"), pins("envs/development.lock")
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    wanted = [*project["dependencies"], *chain.from_iterable(project["optional-dependencies"].values()), "setuptools"]
-    assert {re.match(r"[\w-]+", name).group(0) for name in wanted} <= names, "run `make lock`"
+    extras = project["optional-dependencies"]
+    to_run = named([*project["dependencies"], *extras["workflow"], *extras["mpi"], *extras["io"], "setuptools"])
+    assert to_run <= set(running), "run `make lock`"
+    assert named(chain.from_iterable(extras.values())) <= set(full), "run `make lock`"
+    # the full environment adds to the other one and replaces nothing in it
+    assert running.items() <= full.items()
+    # what makes the full environment large
+    assert not named(extras["references"]) & set(running) - {"ase"}
 
 
 def test_conda_and_container_install_the_locked_packages():
@@ -126,6 +145,24 @@ def test_conda_and_container_install_the_locked_packages():
     recipe = (ROOT / "envs/Containerfile").read_text()
     assert "--require-hashes" in recipe and "-r envs/requirements.lock" in recipe
     assert "SNAKEMAKE_PROFILE=/nqe/profiles/local" in recipe
+
+
+def test_installed_package_works_outside_the_source(tmp_path):
+    """What `pip install .` installs is the whole library: the command answers from another folder."""
+    source, target = tmp_path / "source", tmp_path / "target"
+    shutil.copytree(ROOT / "nqe_core", source / "nqe_core", ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, source)
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-index", "--no-deps", "--no-build-isolation"]
+    subprocess.run([*pip, "--target", str(target), str(source)], check=True, capture_output=True, cwd=tmp_path)
+    installed = {path.relative_to(target).as_posix() for path in (target / "nqe_core").rglob("*.py")}
+    assert installed == {path.relative_to(source).as_posix() for path in (source / "nqe_core").rglob("*.py")}
+    environment = {**os.environ, "PYTHONPATH": str(target)}
+    options = {"env": environment, "cwd": tmp_path, "capture_output": True, "text": True, "check": True}
+    code = "import nqe_core; print(nqe_core.__file__)"
+    assert subprocess.run([sys.executable, "-c", code], **options).stdout.startswith(str(target))
+    shown = subprocess.run([str(target / "bin" / "nqe"), "models"], **options).stdout
+    assert set(json.loads(shown)) == set(MODELS)
 
 
 def test_citation_names_the_paper_and_the_version():
