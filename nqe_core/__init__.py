@@ -30,7 +30,7 @@ _HOME = {
     "harmonic": ("lowest_modes", "HarmonicModes"),
     "nonlinear_modes": (
         "stiffness", "cubic_coefficient", "quartic_coefficient", "participation_ratio", "find_quartic_mode",
-        "find_cubic_mode", "find_cubic_mode_from", "NonlinearMode",
+        "find_cubic_mode", "find_cubic_mode_from", "find_pseudoharmonic_mode", "NonlinearMode",
     ),
     "elasticity": ("STRAINS", "shear_strain_coupling", "shear_moduli", "shear_modulus", "nonaffine_velocities"),
 }  # fmt: skip

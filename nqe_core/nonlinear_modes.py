@@ -1,17 +1,20 @@
-"""Quartic and cubic modes: local minima of the quartic and cubic energy (Eqs. 12 and 31).
+"""Quartic, cubic and pseudo-harmonic modes: local minima of functions of a displacement field's direction.
 
-Both energies do not depend on the norm of the field, and their logarithms have the gradients (at |z| = 1)
+Quartic and cubic energy (Eqs. 12 and 31) and the pseudo-harmonic cost function do not depend on the norm of the field,
+and their logarithms have the gradients (at |z| = 1)
 
     grad ln E4 = (4 / kappa) [M.z - (kappa / chi) U4:zzz]
     grad ln E3 = (6 / kappa) [M.z - (kappa / tau) U3:zz]
+    grad ln C  = (4 / kappa) [M.z - (kappa / D) F],  F_i = sum_j (z_ij.z_ij) z_ij,  D = F.z
 
-so that the gradient's norm is the residual of Eq. 8 (Eq. 26), relative to the stiffness.
+so that the gradient's norm is the residual of Eq. 8 (Eq. 26), relative to the stiffness. Pseudo-harmonic modes
+(Richard et al., Phys. Rev. Lett. 126, 015501 (2021)) need the Hessian only; C = (M:zz)^2 / sum_pairs (z_ij.z_ij)^2.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -31,7 +34,7 @@ Preconditioner = Callable[[np.ndarray], np.ndarray]
 
 @dataclass(frozen=True)
 class NonlinearMode:
-    """A quartic or cubic mode.
+    """A quartic, cubic or pseudo-harmonic mode.
 
     Parameters
     ----------
@@ -42,7 +45,7 @@ class NonlinearMode:
     participation_ratio : float
         e (Eq. 14).
     residual : float
-        |M.z - c U:z..| / |M.z| of Eq. 8 or Eq. 26.
+        |M.z - c U:z..| / |M.z| of Eq. 8 or Eq. 26, or of the like equation of pseudo-harmonic modes.
     iterations, evaluations : int
         Of the minimisation.
     converged : bool
@@ -96,6 +99,10 @@ class _Energy:
     def project(self, z: np.ndarray) -> np.ndarray:
         return normalized(z, self.interactions.dimension)
 
+    def defect(self, z: np.ndarray, kappa: float) -> np.ndarray:
+        """What vanishes at a mode, M.z - c U:z.. of Eq. 8 or its like; kappa = M:zz."""
+        raise NotImplementedError
+
 
 class QuarticEnergy(_Energy):
     """ln E4 = 2 ln kappa - ln chi (Eq. 12)."""
@@ -110,6 +117,9 @@ class QuarticEnergy(_Energy):
         kappa, chi = self._scalars
         return self.interactions.quartic_field(z, 4.0 / kappa, -4.0 / chi)
 
+    def defect(self, z: np.ndarray, kappa: float) -> np.ndarray:
+        return self.interactions.quartic_field(z, 1.0, -kappa / self.interactions.quartic_scalars(z)[1])
+
 
 class CubicEnergy(_Energy):
     """ln E3 = 3 ln kappa - 2 ln |tau| (Eq. 31)."""
@@ -123,6 +133,35 @@ class CubicEnergy(_Energy):
     def gradient(self, z: np.ndarray) -> np.ndarray:
         kappa, tau = self._scalars
         return self.interactions.cubic_field(z, 6.0 / kappa, -6.0 / tau)
+
+    def defect(self, z: np.ndarray, kappa: float) -> np.ndarray:
+        return self.interactions.cubic_field(z, 1.0, -kappa / self.interactions.cubic_scalars(z)[1])
+
+
+class PseudoharmonicEnergy(_Energy):
+    """ln C = 2 ln kappa - ln D, with D = sum over interacting pairs of (z_ij.z_ij)^2."""
+
+    order = 4
+
+    def __init__(self, interactions: Interactions) -> None:
+        super().__init__(interactions)
+        # a pair energy with g'' = 1/12 alone has U4:zzzz = sum 3 g'' (2 z_ij.z_ij)^2 = D, and U4:zzz = F
+        nothing = np.zeros(interactions.n_bonds)
+        twelfth = np.full(interactions.n_bonds, 1.0 / 12.0)
+        self._pairs = replace(interactions, g1=nothing, g2=twelfth, g3=nothing, g4=nothing)
+
+    def value(self, z: np.ndarray) -> float:
+        kappa, spread = self._scalars = self.interactions.cubic_scalars(z)[0], self._pairs.quartic_scalars(z)[1]
+        return 2.0 * np.log(kappa) - np.log(spread) if kappa > 0.0 and spread > 0.0 else np.inf
+
+    def gradient(self, z: np.ndarray) -> np.ndarray:
+        kappa, spread = self._scalars
+        pairs = self._pairs.quartic_field(z)
+        return (4.0 / kappa) * self.interactions.hessian_product(z) - (4.0 / spread) * pairs
+
+    def defect(self, z: np.ndarray, kappa: float) -> np.ndarray:
+        spread = self._pairs.quartic_scalars(z)[1]
+        return self.interactions.hessian_product(z) - (kappa / spread) * self._pairs.quartic_field(z)
 
 
 def preconditioner(interactions: Interactions, kind: str = "auto") -> Preconditioner:
@@ -173,10 +212,7 @@ def _describe(energy: _Energy, found: SphereMinimum, start: np.ndarray, method: 
     kappa, tau = interactions.cubic_scalars(z)
     chi = interactions.quartic_scalars(z)[1]
     linear = np.linalg.norm(interactions.hessian_product(z))
-    if energy.order == 4:
-        residual = np.linalg.norm(interactions.quartic_field(z, 1.0, -kappa / chi)) / linear
-    else:
-        residual = np.linalg.norm(interactions.cubic_field(z, 1.0, -kappa / tau)) / linear
+    residual = np.linalg.norm(energy.defect(z, kappa)) / linear
     mode = z.reshape(interactions.n_particles, interactions.dimension)
     return NonlinearMode(
         mode=mode, stiffness=kappa, cubic_coefficient=tau, quartic_coefficient=chi,
@@ -231,6 +267,24 @@ def find_cubic_mode(
     Parameters as in `find_quartic_mode`; the paper starts from the quartic mode.
     """
     energy = CubicEnergy(interactions)
+    found = _minimize(energy, start, method, tolerance, max_iterations, metric)
+    return _describe(energy, found, start, method)
+
+
+def find_pseudoharmonic_mode(
+    interactions: Interactions,
+    start: np.ndarray,
+    method: str = "lbfgs",
+    tolerance: float = TOLERANCE,
+    max_iterations: int = MAX_ITERATIONS,
+    metric: Preconditioner | None = None,
+) -> NonlinearMode:
+    """The pseudo-harmonic mode downhill of a start: a local minimum of C(z) = (M:zz)^2 / sum_pairs (z_ij.z_ij)^2.
+
+    It represents a soft spot by the Hessian alone; the sum runs over the interacting pairs. Parameters as in
+    `find_quartic_mode`; the coefficients of the result are those of the potential, as for the other modes.
+    """
+    energy = PseudoharmonicEnergy(interactions)
     found = _minimize(energy, start, method, tolerance, max_iterations, metric)
     return _describe(energy, found, start, method)
 

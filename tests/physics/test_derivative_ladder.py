@@ -15,7 +15,7 @@ from nqe_core import (
     quartic_coefficient,
     stiffness,
 )
-from nqe_core.nonlinear_modes import CubicEnergy, QuarticEnergy
+from nqe_core.nonlinear_modes import CubicEnergy, PseudoharmonicEnergy, QuarticEnergy
 
 
 def displaced(glass, z, h):
@@ -173,9 +173,9 @@ def test_coefficients_do_not_know_the_norm(glass, unit_field):
     assert quartic_coefficient(bonds, -z) == pytest.approx(quartic_coefficient(bonds, z), rel=1e-12)
 
 
-@pytest.mark.parametrize("energy_of", [QuarticEnergy, CubicEnergy])
+@pytest.mark.parametrize("energy_of", [QuarticEnergy, CubicEnergy, PseudoharmonicEnergy])
 def test_gradients_of_the_mode_energies(glass, harmonic_mode, unit_field, energy_of):
-    """grad ln E4 and grad ln E3 at |z| = 1, in every direction: scale-free functions have no slope along z."""
+    """grad ln E4, grad ln E3 and grad ln C at |z| = 1, in every direction: scale-free functions have no slope along z."""
     bonds = glass.interactions
     noise = unit_field(bonds.n_particles, bonds.dimension, seed=6)
     z = harmonic_mode(glass.model.name) + 0.1 * noise
@@ -190,7 +190,7 @@ def test_gradients_of_the_mode_energies(glass, harmonic_mode, unit_field, energy
         assert slope == pytest.approx(gradient @ w, abs=1e-8 * np.linalg.norm(gradient))
 
 
-@pytest.mark.parametrize("energy_of", [QuarticEnergy, CubicEnergy])
+@pytest.mark.parametrize("energy_of", [QuarticEnergy, CubicEnergy, PseudoharmonicEnergy])
 def test_mode_energies_do_not_know_norm_or_translation(glass, harmonic_mode, energy_of):
     energy, z = energy_of(glass.interactions), harmonic_mode(glass.model.name)
     value = energy.value(z.ravel())
