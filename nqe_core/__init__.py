@@ -32,6 +32,8 @@ _HOME = {
         "stiffness", "cubic_coefficient", "quartic_coefficient", "participation_ratio", "find_quartic_mode",
         "find_cubic_mode", "find_cubic_mode_from", "find_pseudoharmonic_mode", "NonlinearMode",
     ),
+    "foreign_glasses": ("read_configurations",),
+    "analysis": ("analyse", "Analysis"),
     "elasticity": ("STRAINS", "shear_strain_coupling", "shear_moduli", "shear_modulus", "nonaffine_velocities"),
 }  # fmt: skip
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}

@@ -16,7 +16,13 @@ MODES = ("harmonic", "quartic", "cubic")
 SAME_STIFFNESS = 1e-6
 
 
-def table_fields(dimension: int, n_modes: int = 1) -> tuple[Field, ...]:
+# columns that only samples with a liquid of their own have
+OF_LIQUIDS = ("liquid_energy", "seconds_equilibrate")
+
+
+def table_fields(
+    dimension: int, n_modes: int = 1, of_liquids: bool = True, of_temperature: bool = True
+) -> tuple[Field, ...]:
     """Columns of the table of observables, in order; `seconds` is this stage's own CPU time.
 
     Parameters
@@ -25,6 +31,10 @@ def table_fields(dimension: int, n_modes: int = 1) -> tuple[Field, ...]:
         d.
     n_modes : int
         Harmonic modes per sample.
+    of_liquids : bool
+        Whether the samples have liquids; those that were read from files have not.
+    of_temperature : bool
+        Whether their parent temperature is known.
 
     Returns
     -------
@@ -51,7 +61,9 @@ def table_fields(dimension: int, n_modes: int = 1) -> tuple[Field, ...]:
     columns += [Field("quartic_force_magnitude"), Field("shear_modulus")]
     columns += [Field(f"shear_modulus_{strain}") for strain in STRAINS(dimension)]
     columns += [Field(f"seconds_{stage}") for stage in ("equilibrate", "quench", "harmonic", "quartic", "cubic")]
-    return (*columns, Field("seconds"))
+    left_out = () if of_liquids else OF_LIQUIDS
+    left_out += () if of_temperature else ("parent_temperature",)
+    return (*(column for column in columns if column.name not in left_out), Field("seconds"))
 
 
 def _eigenvalue_names(n_modes: int) -> list[str]:
@@ -145,7 +157,7 @@ def _stored_columns(stored: dict[str, dict]) -> dict:
     """Columns that earlier stages have already computed."""
     state, harmonic = stored["inherent_state"], stored["harmonic"]
     row = {
-        "liquid_energy": stored["liquid"]["energy"],
+        "box_length": state["box_length"],
         "energy": state["energy"],
         "pressure": state["pressure"],
         "structure_peak": state["structure_peak"],
@@ -158,7 +170,10 @@ def _stored_columns(stored: dict[str, dict]) -> dict:
     row.update(zip(_eigenvalue_names(len(harmonic["eigenvalues"])), harmonic["eigenvalues"], strict=True))
     for mode in ("quartic", "cubic"):
         row.update({f"{mode}_{name}": stored[mode][name] for name in ("residual", "iterations", "converged")})
-    stages = {"equilibrate": "liquid", "quench": "inherent_state"}
-    for name in ("equilibrate", "quench", "harmonic", "quartic", "cubic"):
-        row[f"seconds_{name}"] = stored[stages.get(name, name)]["seconds"]
+    if "liquid" in stored:
+        row["liquid_energy"] = stored["liquid"]["energy"]
+        row["seconds_equilibrate"] = stored["liquid"]["seconds"]
+    row["seconds_quench"] = state["seconds"]
+    for name in ("harmonic", "quartic", "cubic"):
+        row[f"seconds_{name}"] = stored[name]["seconds"]
     return row

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from nqe_core.configuration import Configuration
 from nqe_core.elasticity import nonaffine_velocities
 from nqe_core.ensembles import random_stream
 from nqe_core.errors import InputError
@@ -18,6 +19,7 @@ from nqe_core.fire import quench
 from nqe_core.harmonic import HarmonicModes, lowest_modes
 from nqe_core.interactions import Interactions
 from nqe_core.jobs import Job, Pause, SampleFailure, sample_job
+from nqe_core.models import Model
 from nqe_core.molecular_dynamics import TIME_STEP, cool
 from nqe_core.nonlinear_modes import NonlinearMode, find_cubic_mode, find_cubic_mode_from, find_quartic_mode
 from nqe_core.observables import observe, table_fields
@@ -37,6 +39,30 @@ def _mode(readers: Readers, stage: str, sample: int) -> np.ndarray:
     """The sample's lowest mode of a stage, shape=(N, d)."""
     modes = readers[stage].row(sample, "modes")["modes"]
     return modes[0] if stage == "harmonic" else modes
+
+
+def inherent_state_row(configuration: Configuration, model: Model, tolerance: float, pause: Pause) -> dict:
+    """Values of a sample of stage inherent_state: the configuration quenched to a force ratio of `tolerance`."""
+    result = quench(configuration, model, tolerance=tolerance, between_blocks=pause)
+    if not result.converged:
+        raise SampleFailure(
+            f"quench not converged: force ratio {result.force_ratio:.1e} after {result.iterations} evaluations"
+        )
+    final = result.configuration
+    peak = structure_peak(final)
+    if is_crystalline(peak, final.n_particles):
+        raise SampleFailure(f"crystalline: the structure factor reaches {peak:.0f}")
+    return {
+        "positions": final.positions,
+        "diameters": final.diameters,
+        "box_length": final.box_length,
+        "energy": result.energy,
+        "pressure": result.pressure,
+        "force_ratio": result.force_ratio,
+        "structure_peak": peak,
+        "iterations": result.iterations,
+        "converged": result.converged,
+    }
 
 
 def quench_job(
@@ -76,26 +102,7 @@ def quench_job(
             start = cooling_start if cooling_start is not None else float(attributes["temperature"])
             rng = random_stream(int(attributes["root_seed"]), attributes["ensemble"], "inherent_state", sample)
             configuration = cool(configuration, reader.model, start, cooling_rate, TIME_STEP, rng, between_blocks=pause)
-        result = quench(configuration, reader.model, tolerance=tolerance, between_blocks=pause)
-        if not result.converged:
-            raise SampleFailure(
-                f"quench not converged: force ratio {result.force_ratio:.1e} after {result.iterations} evaluations"
-            )
-        final = result.configuration
-        peak = structure_peak(final)
-        if is_crystalline(peak, final.n_particles):
-            raise SampleFailure(f"crystalline: the structure factor reaches {peak:.0f}")
-        return {
-            "positions": final.positions,
-            "diameters": final.diameters,
-            "box_length": final.box_length,
-            "energy": result.energy,
-            "pressure": result.pressure,
-            "force_ratio": result.force_ratio,
-            "structure_peak": peak,
-            "iterations": result.iterations,
-            "converged": result.converged,
-        }
+        return inherent_state_row(configuration, reader.model, tolerance, pause)
 
     parameters = {
         "tolerance": tolerance,
@@ -267,16 +274,18 @@ def _solver(method: str, tolerance: float) -> dict:
     return {"method": method, "tolerance": tolerance}
 
 
-def observables_job(liquid: Path, inherent_state: Path, harmonic: Path, quartic: Path, cubic: Path) -> Job:
+def observables_job(liquid: Path | None, inherent_state: Path, harmonic: Path, quartic: Path, cubic: Path) -> Job:
     """All stages -> one row of numbers per sample, the only thing that figures and tables need besides a few fields.
 
     Parameters
     ----------
-    liquid, inherent_state, harmonic, quartic, cubic : Path
+    liquid : Path or None
+        File of stage liquid; None for glasses that were read, whose tables lack the liquid's columns.
+    inherent_state, harmonic, quartic, cubic : Path
         Files of these stages, of the same samples.
     """
     paths = {
-        "liquid": liquid,
+        **({"liquid": liquid} if liquid else {}),
         "inherent_state": inherent_state,
         "harmonic": harmonic,
         "quartic": quartic,
@@ -288,24 +297,30 @@ def observables_job(liquid: Path, inherent_state: Path, harmonic: Path, quartic:
         modes = {stage: _mode(readers, stage, sample) for stage in ("harmonic", "quartic", "cubic")}
         return observe(_interactions(readers, sample), modes, stored)
 
-    with ChunkReader(liquid, "liquid") as reader:
+    first = "liquid" if liquid else "inherent_state"
+    with ChunkReader(paths[first], first) as reader:
         attributes, dimension = reader.attributes, reader.model.dimension
         box_length = reader.model.box_length(int(attributes["n_particles"]))
     with ChunkReader(harmonic, "harmonic") as reader:
         n_modes = reader.row_shape("eigenvalues")[0]
 
+    # the box and the walkers of glasses that were read are their own
+    samples_per_walker = attributes["parameters"]["samples_per_walker"] if liquid else 1
+
     def constants(sample: int) -> dict:
-        return {
+        known = {
             "ensemble": attributes["ensemble"],
             "model": attributes["model"],
             "dimension": dimension,
             "n_particles": attributes["n_particles"],
             "parent_temperature": attributes["temperature"],
-            "walker": sample // attributes["parameters"]["samples_per_walker"],
-            "box_length": box_length,
+            "walker": sample // samples_per_walker,
         }
+        return {**known, "box_length": box_length} if liquid else known
 
-    fields = table_fields(dimension, n_modes)
+    fields = table_fields(
+        dimension, n_modes, of_liquids=bool(liquid), of_temperature=not np.isnan(attributes["temperature"])
+    )
     return sample_job("observables", paths, "contractions and moduli", {}, compute, fields=fields, constants=constants)
 
 

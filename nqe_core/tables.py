@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.csv as comma_separated
 import pyarrow.parquet as parquet
 
 from nqe_core.atomic_files import ContentChecksum, written_aside
@@ -55,13 +56,20 @@ def write_table(path: Path, fields: Sequence[Field], attributes: dict, rows: Ite
     }
     header = {**attributes, "schema_version": SCHEMA_VERSION, "content_sha256": checksum.hexdigest()}
     table = pa.table(arrays).replace_schema_metadata({"nqe": json.dumps(header, sort_keys=True)})
-    _write(path, table)
+    write_parquet(path, table)
     return checksum.hexdigest()
 
 
-def _write(path: Path, table: pa.Table) -> None:
+def write_parquet(path: Path, table: pa.Table) -> None:
+    """Write a table as it is."""
     with written_aside(path) as aside:
         parquet.write_table(table, aside, write_page_checksum=True)
+
+
+def write_csv(path: Path, table: pa.Table) -> None:
+    """Write a table as comma separated text, with the names of the columns in the first line."""
+    with written_aside(path) as aside:
+        comma_separated.write_csv(table, aside)
 
 
 def read_table(path: Path) -> pa.Table:
@@ -133,8 +141,15 @@ def gather_tables(paths: Sequence[Path], output: Path) -> pa.Table:
             raise InputError(f"{ensemble}: {len(missing)} samples are missing, the first is {missing[0]}")
     merged = pa.concat_tables(tables, promote_options="default")
     merged = merged.sort_by([("ensemble", "ascending"), ("sample", "ascending")])
-    _write(output, merged)
+    write_parquet(output, merged)
     return merged
+
+
+def concatenated(paths: Sequence[Path]) -> pa.Table:
+    """Tables one after the other, whatever samples they hold; columns that some lack are filled with nulls."""
+    return pa.concat_tables(
+        [read_table(path).replace_schema_metadata(None) for path in paths], promote_options="default"
+    )
 
 
 def count_failures(table: pa.Table) -> dict[str, tuple[int, dict[str, int]]]:

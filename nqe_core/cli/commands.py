@@ -11,16 +11,21 @@ from pathlib import Path
 from nqe_core.errors import InputError
 
 
-def _run(job, options: Namespace) -> int:
-    from nqe_core.campaign import Options, run
+def _options(options: Namespace):
+    from nqe_core.campaign import Options
 
-    how = Options(
+    return Options(
         ranks=options.ranks,
         flush_seconds=options.flush_seconds,
         max_failed_fraction=options.max_failed_fraction,
     )
+
+
+def _run(job, options: Namespace) -> int:
+    from nqe_core.campaign import run
+
     with job:
-        return run(job, Path(options.output), how)
+        return run(job, Path(options.output), _options(options))
 
 
 def _check(options: Namespace) -> None:
@@ -105,8 +110,9 @@ def observables(options: Namespace) -> int:
 
     if Path(options.output).suffix != ".parquet":
         raise InputError(f"--output is {options.output}, must end in .parquet")
-    stages = ("liquid", "inherent_state", "harmonic", "quartic", "cubic")
-    return _run(observables_job(*(Path(getattr(options, stage)) for stage in stages)), options)
+    liquid = Path(options.liquid) if options.liquid else None
+    files = [Path(getattr(options, stage)) for stage in ("inherent_state", "harmonic", "quartic", "cubic")]
+    return _run(observables_job(liquid, *files), options)
 
 
 def gather(options: Namespace) -> int:
@@ -117,6 +123,69 @@ def gather(options: Namespace) -> int:
         failed = sum(reasons.values())
         why = "".join(f"; {count} x {reason}" for reason, count in sorted(reasons.items(), key=lambda item: -item[1]))
         print(f"gather {ensemble}: {total} samples, {failed} failed{why}", file=sys.stderr)
+    return 0
+
+
+def _reading(options: Namespace, **chunk):
+    """The job that reads the files of `nqe read` and `nqe analyse`."""
+    from nqe_core.foreign_glasses import Conventions, parse_diameters, source_files
+    from nqe_core.glass_reading import Origin, read_job
+
+    conventions = Conventions(
+        diameters=parse_diameters(options.diameters) if options.diameters else None,
+        length_unit=options.length_unit,
+        any_density=options.any_density,
+        file_format=options.format,
+    )
+    origin = Origin(
+        model=_model(options.model, options.model_parameters),
+        ensemble=options.ensemble,
+        temperature=float("nan") if options.parent_temperature is None else options.parent_temperature,
+        root_seed=options.root_seed,
+    )
+    files = [file for pattern in options.files for file in source_files(pattern)]
+    return read_job(files, origin, conventions, options.tolerance if options.quench else None, **chunk)
+
+
+def read(options: Namespace) -> int:
+    _check(options)
+    chunk = {name: getattr(options, name) for name in ("first_sample", "n_samples", "n_particles")}
+    return _run(_reading(options, **chunk), options)
+
+
+def analyse(options: Namespace) -> int:
+    from nqe_core.analysis import analyse_files, picture_of
+    from nqe_core.picture import check_matplotlib
+    from nqe_core.tables import read_table, write_csv
+
+    folder = Path(options.output)
+    if options.ranks != 1:
+        raise InputError(f"--ranks is {options.ranks}: analyse is one process; use the stages by hand, or a sheet")
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"--output is {folder}, which is a file; it must be a folder")
+    if not options.no_picture:
+        check_matplotlib()
+    how = _options(options)
+    status, files = analyse_files(_reading(options), folder, options.n_modes, options.starts, how)
+    if status:
+        return status
+    table = read_table(files["observables"])
+    write_csv(folder / "observables.csv", table)
+    if not options.no_picture:
+        picture_of(files, folder / "modes.png")
+    return 0
+
+
+def export(options: Namespace) -> int:
+    from nqe_core.export import export_files
+
+    chosen = None
+    if options.samples is not None:
+        try:
+            chosen = [int(number) for number in options.samples.split(",")]
+        except ValueError:
+            raise InputError(f"--samples is {options.samples!r}, must be whole numbers with commas between") from None
+    print(export_files([Path(file) for file in options.files], options.output, chosen, options.arrows), file=sys.stderr)
     return 0
 
 

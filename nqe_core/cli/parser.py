@@ -39,18 +39,9 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for add in (
-        _equilibrate,
-        _quench,
-        _harmonic,
-        _quartic,
-        _cubic,
-        _observables,
-        _gather,
-        _verify,
-        _relaxation,
-        _warmup,
-        _models,
-    ):
+        _equilibrate, _quench, _read, _harmonic, _quartic, _cubic, _observables, _gather, _analyse, _export, _verify,
+        _relaxation, _warmup, _models,
+    ):  # fmt: skip
         add(commands)
     return parser
 
@@ -179,7 +170,10 @@ def _observables(commands) -> None:
         "Stiffness kappa (Eq. 11), tau (Eq. 28), chi (Eq. 10), participation ratio e (Eq. 14), shear-strain coupling "
         "nu (after Eq. 29), mismatches 1 - |a.b| (Eq. 16), shear moduli, and how each stage went.",
     )  # fmt: skip
-    for name in ("liquid", "inherent_state", "harmonic", "quartic", "cubic"):
+    parser.add_argument(
+        "liquid", nargs="?", metavar="LIQUID", help="file of stage liquid; left out for glasses that were read"
+    )
+    for name in ("inherent_state", "harmonic", "quartic", "cubic"):
         parser.add_argument(name, metavar=name.upper(), help=f"file of stage {name}")
     _running(parser, "Parquet file")
 
@@ -192,6 +186,75 @@ def _gather(commands) -> None:
     )  # fmt: skip
     parser.add_argument("tables", nargs="+", metavar="TABLE", help="files of `nqe observables`")
     parser.add_argument("--output", required=True, metavar="FILE", help="Parquet file")
+
+
+def _foreign(parser: argparse.ArgumentParser) -> None:
+    """Arguments of what reads other programs' files."""
+    add = parser.add_argument
+    add("files", nargs="+", metavar="FILE",
+        help="extended XYZ (.xyz, .extxyz), LAMMPS data (.data, .lmp) or dump (.dump, .lammpstrj), or GSD (.gsd); the "
+        "frames of one file are the samples, of several files each is one sample; a pattern such as 'runs/*.xyz' "
+        "may be quoted")  # fmt: skip
+    add("--model", required=True, metavar="NAME", help="the model whose potential acts (see `nqe models`)")
+    add("--model-parameters", metavar="JSON", help="its constants, default the shipped ones")
+    add("--diameters", metavar="TYPE=SIZE,...",
+        help="diameters by type, in units of the smallest, for example A=1.0,B=1.4 or 1=1.0,2=1.4; needed unless the "
+        "file has them as a column diameter or radius")  # fmt: skip
+    add("--length-unit", type=float, metavar="X",
+        help="length of the smallest diameter in the file's unit of length (default 1)")  # fmt: skip
+    add("--any-density", action="store_true", help="accept a number density that is not the model's")
+    add("--format", metavar="NAME", help="extxyz, lammps-data, lammps-dump or gsd (default: by the file's ending)")
+    add("--ensemble", default="glasses", metavar="NAME", help="name of the samples: [a-z0-9_]+ (default glasses)")
+    add("--parent-temperature", type=float, metavar="T", help="T_p of the samples, where it is known")
+    add("--root-seed", type=int, default=0, metavar="SEED", help="seed of draws in later stages (default 0)")
+    add("--quench", action="store_true", help="go to the inherent state; without it, files must hold inherent states")
+    add("--tolerance", type=float, default=1e-11, metavar="X", help="force ratio of the quench (default 1e-11)")
+
+
+def _read(commands) -> None:
+    parser = _command(
+        commands, "read", "inherent states out of other programs' files, as a file of stage inherent_state",
+        "What the file does not say (sizes, unit of length, density) is asked for. Positions may be wrapped or not.",
+    )  # fmt: skip
+    _foreign(parser)
+    parser.add_argument("--first-sample", type=int, default=0, metavar="A", help="number of the first sample, from 0")
+    parser.add_argument("--n-samples", type=int, metavar="S", help="how many samples (default all)")
+    parser.add_argument("--n-particles", type=int, metavar="N", help="number of particles that each must have")
+    _running(parser, "file of stage inherent_state")
+
+
+def _analyse(commands) -> None:
+    parser = _command(
+        commands, "analyse", "your own glass: table, modes and a picture in one command",
+        "Reads configurations, quenches them if asked to, and finds harmonic, quartic and cubic modes. The folder gets "
+        "inherent_state.h5, harmonic.h5, quartic.h5, cubic.h5, observables.parquet, observables.csv and modes.png.",
+    )  # fmt: skip
+    _foreign(parser)
+    parser.add_argument("--n-modes", type=int, default=1, metavar="K", help="harmonic modes per sample (default 1)")
+    parser.add_argument("--starts", choices=("quartic", "nonaffine"), default="quartic",
+                        help="where cubic modes start, see `nqe cubic` (default quartic)")  # fmt: skip
+    parser.add_argument("--no-picture", action="store_true", help="do not draw, which needs matplotlib")
+    _running(parser, "folder")
+
+
+def _export(commands) -> None:
+    parser = _command(
+        commands, "export", "inherent states, modes, tables and Hessians in the formats of other programs",
+        "Extended XYZ and GSD have modes as vectors per particle; one of them is also the property Displacement, which "
+        "OVITO draws as arrows. Samples that failed are left out, and counted on stderr.",
+    )  # fmt: skip
+    add = parser.add_argument
+    add("files", nargs="+", metavar="FILE",
+        help="of one chunk: the file of stage inherent_state and those of the modes wanted; or tables "
+        "(.parquet)")  # fmt: skip
+    add("--output", required=True, metavar="FILE",
+        help="its ending is the format: .xyz (extended XYZ) or .gsd for glasses and modes; .npz (scipy.sparse) or .mtx "
+        "(MatrixMarket) for Hessians, with {sample} in the name where there are several; .csv or .parquet for "
+        "tables")  # fmt: skip
+    add("--samples", metavar="A,B,...", help="numbers of the samples (default all)")
+    add("--arrows", metavar="STAGE", choices=("harmonic", "quartic", "second_quartic", "cubic"),
+        help="whose mode is the Displacement (default quartic)")  # fmt: skip
+    parser.epilog = EXIT_STATUS
 
 
 def _verify(commands) -> None:

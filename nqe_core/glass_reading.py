@@ -1,0 +1,161 @@
+"""Stage inherent_state out of other programs' files: samples that enter the campaign as glasses, without a liquid."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from nqe_core.configuration import Configuration
+from nqe_core.energy import force_ratio, pair_sums
+from nqe_core.ensembles import check_name, check_seed
+from nqe_core.errors import InputError
+from nqe_core.file_schema import stage_fields
+from nqe_core.foreign_glasses import Conventions, configuration_of
+from nqe_core.jobs import Checkpoint, Job, Pause, attempt, job_attributes
+from nqe_core.models import Model
+from nqe_core.particle_files import read_frames
+from nqe_core.stages import inherent_state_row
+
+# A glass that is read and not quenched must be an inherent state: to the residual that is asked of its modes.
+STABLE = 1e-8
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What the files do not say about the samples.
+
+    Parameters
+    ----------
+    model : Model
+    ensemble : str
+        Name, part of the random streams.
+    temperature : float
+        Parent temperature T_p, NaN where it is not known.
+    root_seed : int
+        For draws of later stages.
+    """
+
+    model: Model
+    ensemble: str
+    temperature: float = np.nan
+    root_seed: int = 0
+
+    def __post_init__(self) -> None:
+        check_name(self.ensemble)
+        check_seed(self.root_seed)
+
+
+def read_job(
+    files: Sequence[Path],
+    origin: Origin,
+    conventions: Conventions,
+    quench_tolerance: float | None = None,
+    first_sample: int = 0,
+    n_samples: int | None = None,
+    n_particles: int | None = None,
+) -> Job:
+    """Files -> inherent states.
+
+    The frames of a single file are the samples 0, 1, ... in order; of several files each is one sample.
+
+    Parameters
+    ----------
+    files : sequence of Path
+    origin : Origin
+    conventions : Conventions
+    quench_tolerance : float, optional
+        Quench to this force ratio; without it, every glass must be an inherent state already.
+    first_sample, n_samples : int
+        Samples of the output; all by default.
+    n_particles : int, optional
+        N that every sample must have; by default that of the first one.
+
+    Raises
+    ------
+    InputError
+        In one line, which file and why: see `foreign_glasses`; too few samples, different N, or not an inherent state.
+    """
+    samples, glasses = _glasses(files, origin.model, conventions, first_sample, n_samples)
+    wanted = n_particles or glasses[0][1].n_particles
+    for where, glass in glasses:
+        if glass.n_particles != wanted:
+            raise InputError(f"{where}: holds {glass.n_particles} particles, all samples must have {wanted}")
+        if quench_tolerance is None and (ratio := force_ratio(glass, origin.model)) > STABLE:
+            raise InputError(
+                f"{where}: not an inherent state of model {origin.model.name!r}: force ratio {ratio:.1e} is above "
+                f"{STABLE:g}; quench it (--quench)"
+            )
+    by_sample = {sample: glass for sample, (_, glass) in zip(samples, glasses, strict=True)}
+    fields = stage_fields("inherent_state", wanted, origin.model.dimension)
+
+    def rows(unit: range, _: Checkpoint | None, pause: Pause) -> Iterator[dict]:
+        for sample in unit:
+            glass = by_sample[sample]
+            yield attempt(fields, sample, [], lambda glass=glass: _row(glass, origin.model, quench_tolerance, pause))
+
+    parameters = {
+        "source": {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in files},
+        "conventions": conventions.record(),
+        "tolerance": quench_tolerance,
+        "preparation": "read" if quench_tolerance is None else "quench",
+    }
+    source = {
+        "model": origin.model.name,
+        "model_parameters": {key: value for key, value in origin.model.parameters().items() if key != "name"},
+        "ensemble": origin.ensemble,
+        "n_particles": wanted,
+        "temperature": origin.temperature,
+        "root_seed": origin.root_seed if origin.root_seed < 2**63 else str(origin.root_seed),
+    }
+    algorithm = "read" if quench_tolerance is None else "read, then FIRE, then L-BFGS"
+    units = tuple(range(sample, sample + 1) for sample in samples)
+    return Job(
+        "inherent_state", fields, job_attributes("inherent_state", source, algorithm, parameters, {}), units, rows
+    )
+
+
+def _glasses(files, model, conventions, first_sample, n_samples) -> tuple[range, list[tuple[str, Configuration]]]:
+    """The samples asked for, and each with where it comes from."""
+    if first_sample < 0 or (n_samples is not None and n_samples < 1):
+        raise InputError(f"{n_samples} samples from {first_sample} on: must be at least 1, from 0 or more on")
+    if len(files) == 1:
+        frames = read_frames(files[0], conventions.file_format)
+        found = len(frames)
+    else:
+        found = len(files)
+    stop = found if n_samples is None else first_sample + n_samples
+    if stop > found or first_sample >= found:
+        raise InputError(f"{files[0]}{' ...' if len(files) > 1 else ''}: {found} samples, but {stop} are needed")
+    samples = range(first_sample, stop)
+    if len(files) > 1:
+        frames = []
+        for sample in samples:
+            of_file = read_frames(files[sample], conventions.file_format)
+            if len(of_file) > 1:
+                raise InputError(f"{files[sample]}: {len(of_file)} frames; one of several files must hold one sample")
+            frames += of_file
+    else:
+        frames = frames[first_sample:stop]
+    return samples, [(frame.where, configuration_of(frame, model, conventions)) for frame in frames]
+
+
+def _row(glass: Configuration, model: Model, tolerance: float | None, pause: Pause) -> dict:
+    """The sample's row: quenched, or as it was read."""
+    if tolerance is not None:
+        return inherent_state_row(glass, model, tolerance, pause)
+    final = glass.wrapped()
+    energy, virial, _ = pair_sums(final, model)
+    return {
+        "positions": final.positions,
+        "diameters": final.diameters,
+        "box_length": final.box_length,
+        "energy": energy / final.n_particles,
+        "pressure": virial / (final.dimension * final.volume),
+        "force_ratio": force_ratio(final, model),
+        "iterations": 0,
+        "converged": True,
+    }

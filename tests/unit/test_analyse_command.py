@@ -1,0 +1,221 @@
+"""`nqe read`, `nqe analyse` and `nqe export`: from other programs' files to modes, and back to other programs."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+import scipy.io
+import scipy.sparse
+from other_programs import make_glass, write_xyz
+
+from nqe_core import MODELS, Configuration, Interactions, hessian, read_configurations, stiffness
+from nqe_core.cli import main
+from nqe_core.storage import ChunkReader
+
+ase_io = pytest.importorskip("ase.io")
+gsd_hoomd = pytest.importorskip("gsd.hoomd")
+
+SIZES = "--diameters=A=1,B=1.4"
+
+
+@pytest.fixture(scope="module")
+def sources(tmp_path_factory):
+    """Folder with three glasses, one a file, and all of them in `all.xyz`; and with the same, shaken, in `hot.xyz`."""
+    folder = tmp_path_factory.mktemp("sources")
+    rng = np.random.default_rng(3)
+    for seed in range(3):
+        glass = make_glass("ipl3d", seed)
+        write_xyz(folder / f"glass_{seed}.xyz", glass)
+        write_xyz(folder / "all.xyz", glass)
+        noise = 0.01 * rng.standard_normal(glass.positions.shape)
+        write_xyz(folder / "hot.xyz", Configuration(glass.positions + noise, glass.diameters, glass.box_length))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def analysed(sources, tmp_path_factory):
+    """What `nqe analyse` made of the three glasses."""
+    pytest.importorskip("matplotlib")
+    folder = tmp_path_factory.mktemp("analysed") / "new" / "folder"
+    assert main(["analyse", str(sources / "all.xyz"), "--model", "ipl3d", SIZES, "--output", str(folder)]) == 0
+    return folder
+
+
+def test_analyse_gives_table_modes_and_picture(sources, analysed):
+    table = pd.read_csv(analysed / "observables.csv")
+    assert table["sample"].tolist() == [0, 1, 2] and table["failure"].isna().all()
+    assert {"liquid_energy", "seconds_equilibrate", "parent_temperature"}.isdisjoint(table.columns)
+    assert np.isfinite(table.drop(columns="failure").select_dtypes("number").to_numpy()).all()
+    assert (analysed / "modes.png").stat().st_size > 10_000
+    model = MODELS["ipl3d"]
+    glasses = read_configurations(sources / "all.xyz", model, diameters={"A": 1.0, "B": 1.4})
+    with ChunkReader(analysed / "quartic.h5", "quartic") as reader:
+        reader.verify()
+        for sample, glass in enumerate(glasses):
+            mode = reader.row(sample, "modes")["modes"]
+            kappa = stiffness(Interactions.of(glass, model), mode)
+            assert table["quartic_stiffness"][sample] == pytest.approx(kappa, rel=1e-9)
+    assert table["box_length"].tolist() == [glass.box_length for glass in glasses]
+
+
+def test_a_quench_leads_back(sources, analysed, tmp_path):
+    source = str(sources / "hot.xyz")
+    command = ["analyse", source, "--model", "ipl3d", SIZES, "--no-picture", "--output", str(tmp_path / "out")]
+    assert main(command) == 2  # not inherent states
+    assert not (tmp_path / "out").exists()
+    assert main([*command, "--quench", "--parent-temperature", "0.3"]) == 0
+    again, first = (pd.read_csv(folder / "observables.csv") for folder in (tmp_path / "out", analysed))
+    np.testing.assert_allclose(again["quartic_stiffness"], first["quartic_stiffness"], rtol=1e-6)
+    assert (again["parent_temperature"] == 0.3).all()
+
+
+def test_several_files_are_one_sample_each(sources, tmp_path):
+    """Chunks of a pattern hold the same rows as the whole."""
+    read = ["read", str(sources / "glass_*.xyz"), "--model", "ipl3d", SIZES, "--output"]
+    assert main([*read, str(tmp_path / "all.h5")]) == 0
+    assert main([*read, str(tmp_path / "part.h5"), "--first-sample", "1", "--n-samples", "2"]) == 0
+    with ChunkReader(tmp_path / "all.h5") as whole, ChunkReader(tmp_path / "part.h5") as part:
+        assert whole.samples.tolist() == [0, 1, 2] and part.samples.tolist() == [1, 2]
+        for sample in (1, 2):
+            for name in ("positions", "energy", "force_ratio"):
+                np.testing.assert_array_equal(whole.row(sample, name)[name], part.row(sample, name)[name])
+        assert set(whole.attributes["parameters"]["source"]) == {f"glass_{k}.xyz" for k in range(3)}
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (["{s}/all.xyz", "--n-samples", "4"], "3 samples, but 4 are needed"),
+        (["{s}/all.xyz", "--n-particles", "65"], "holds 64 particles, all samples must have 65"),
+        (["{s}/all.xyz", "{s}/glass_0.xyz"], "3 frames; one of several files must hold one sample"),
+        (["{s}/none*.xyz"], "no such file"),
+        (["{s}/all.xyz", "--diameters", "A=1,A=2"], "'A=2' is not TYPE=DIAMETER, or its type appears twice"),
+        (["{s}/all.xyz", "--length-unit", "-1"], "length unit is -1.0, must be positive"),
+        (["{s}/hot.xyz"], "frame 0: not an inherent state of model 'ipl3d': force ratio"),
+    ],
+)
+def test_read_refuses_in_one_line(sources, tmp_path, capsys, options, says):
+    command = [option.format(s=sources) for option in options]
+    assert main(["read", "--model", "ipl3d", SIZES, *command, "--output", str(tmp_path / "out.h5")]) == 2
+    error = capsys.readouterr().err
+    assert says in error and error.startswith("nqe: error: ") and error.count("\n") == 1
+    assert not list(tmp_path.iterdir())
+
+
+# --- export ---------------------------------------------------------------------------------------------------------
+
+
+def export(folder, output, *options):
+    files = [str(folder / f"{stage}.h5") for stage in ("cubic", "inherent_state", "harmonic", "quartic")]
+    return main(["export", *files, "--output", str(output), *options])
+
+
+def test_exported_xyz_is_read_by_ase_to_the_last_digit(analysed, tmp_path):
+    output = tmp_path / "glasses.xyz"
+    assert export(analysed, output) == 0
+    frames = ase_io.read(output, index=":", format="extxyz")
+    assert len(frames) == 3
+    with ChunkReader(analysed / "inherent_state.h5") as state, ChunkReader(analysed / "quartic.h5") as quartic:
+        for frame in frames:
+            sample = frame.info["sample"]
+            row = state.row(sample, "positions", "diameters", "box_length")
+            np.testing.assert_array_equal(frame.positions, row["positions"])
+            np.testing.assert_array_equal(2 * frame.arrays["radius"], row["diameters"])
+            np.testing.assert_array_equal(frame.cell.lengths(), row["box_length"])
+            assert frame.pbc.all()
+            mode = quartic.row(sample, "modes", "stiffness")
+            np.testing.assert_array_equal(frame.arrays["quartic_mode"], mode["modes"])
+            np.testing.assert_array_equal(frame.arrays["disp"], mode["modes"])
+            assert frame.info["quartic_stiffness"] == mode["stiffness"]
+            assert {"harmonic_mode", "cubic_mode"} <= set(frame.arrays)
+
+
+def test_exported_xyz_is_read_again(analysed, tmp_path):
+    """No option is needed: the file has sizes, and its density is the model's."""
+    assert export(analysed, tmp_path / "glasses.xyz", "--samples", "2,0") == 0
+    assert (
+        main(["read", str(tmp_path / "glasses.xyz"), "--model", "ipl3d", "--output", str(tmp_path / "again.h5")]) == 0
+    )
+    with ChunkReader(tmp_path / "again.h5") as again, ChunkReader(analysed / "inherent_state.h5") as first:
+        for place, sample in enumerate((2, 0)):
+            np.testing.assert_array_equal(again.row(place)["positions"], first.row(sample)["positions"])
+
+
+def test_exported_gsd_is_read_by_gsd(analysed, tmp_path):
+    assert export(analysed, tmp_path / "glasses.gsd", "--arrows", "harmonic") == 0
+    with gsd_hoomd.open(str(tmp_path / "glasses.gsd"), "r") as frames, ChunkReader(analysed / "harmonic.h5") as modes:
+        assert len(frames) == 3
+        for sample, frame in enumerate(frames):
+            frame.validate()
+            wanted = modes.row(sample, "modes")["modes"][0].astype(np.float32)
+            np.testing.assert_array_equal(frame.log["particles/harmonic_mode"], wanted)
+            np.testing.assert_array_equal(frame.log["particles/Displacement"], wanted)
+            assert frame.configuration.step == sample
+    glasses = read_configurations(tmp_path / "glasses.gsd", MODELS["ipl3d"])
+    with ChunkReader(analysed / "inherent_state.h5") as state:
+        first = state.configuration(0)
+    assert glasses[0].box_length == pytest.approx(first.box_length, rel=1e-7)
+    np.testing.assert_array_equal(glasses[0].diameters, first.diameters)
+
+
+@pytest.mark.parametrize("ending", ["npz", "mtx"])
+def test_exported_hessians(analysed, tmp_path, ending):
+    assert export(analysed, tmp_path / f"hessian_{{sample}}.{ending}") == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == [f"hessian_{k}.{ending}" for k in range(3)]
+    path = tmp_path / f"hessian_1.{ending}"
+    found = scipy.sparse.load_npz(path) if ending == "npz" else scipy.io.mmread(path)
+    with ChunkReader(analysed / "inherent_state.h5") as state, ChunkReader(analysed / "harmonic.h5") as modes:
+        wanted = hessian(Interactions.of(state.configuration(1), state.model))
+        psi = modes.row(1, "modes", "eigenvalues")
+    assert abs(found - wanted).max() == 0.0
+    z = psi["modes"][0].ravel()
+    np.testing.assert_allclose(found @ z, psi["eigenvalues"][0] * z, atol=1e-9)
+
+
+def test_exported_table(analysed, tmp_path):
+    for name in ("table.csv", "table.parquet"):
+        assert main(["export", str(analysed / "observables.parquet"), "--output", str(tmp_path / name)]) == 0
+    text, binary = pd.read_csv(tmp_path / "table.csv"), pd.read_parquet(tmp_path / "table.parquet")
+    assert list(text.columns) == list(binary.columns) and len(text) == 3
+    np.testing.assert_array_equal(text["quartic_stiffness"], binary["quartic_stiffness"])
+
+
+def test_ovito_draws_arrows(analysed, tmp_path, monkeypatch):
+    """OVITO has the modes as vectors in both formats, and arrows for one of them."""
+    monkeypatch.setenv("QT_QPA_PLATFORM", "offscreen")
+    ovito = pytest.importorskip("ovito.io")
+    for name in ("glasses.xyz", "glasses.gsd"):
+        assert export(analysed, tmp_path / name) == 0
+        pipeline = ovito.import_file(str(tmp_path / name))
+        assert pipeline.source.num_frames == 3
+        data = pipeline.compute(1)
+        with ChunkReader(analysed / "quartic.h5") as quartic:
+            wanted = quartic.row(1, "modes")["modes"]
+        np.testing.assert_allclose(data.particles["Displacement"][...], wanted, atol=1e-7)
+        np.testing.assert_allclose(data.particles["quartic_mode"][...], wanted, atol=1e-7)
+        assert set(np.unique(data.particles["Radius"][...]).tolist()) == {0.5, float(np.float32(0.7))}
+    # arrows come by themselves in extended XYZ; GSD needs them switched on for the property
+    arrows = ovito.import_file(str(tmp_path / "glasses.xyz")).compute().particles["Displacement"].vis
+    assert type(arrows).__name__ == "VectorVis"
+
+
+@pytest.mark.parametrize(
+    ("files", "output", "says"),
+    [
+        (["quartic.h5"], "a.xyz", "positions are needed too"),
+        (["inherent_state.h5", "quartic.h5", "quartic.h5"], "a.xyz", "stage quartic was given twice"),
+        (["inherent_state.h5"], "a.pdb", "the ending says the format"),
+        (["inherent_state.h5"], "a.npz", "3 Hessians need {sample} in the name"),
+        (["inherent_state.h5"], "a.csv", "not a readable Parquet file"),
+        (["inherent_state.h5", "--samples", "7"], "a.xyz", "sample 7 is missing"),
+        (["inherent_state.h5", "--samples", "x"], "a.xyz", "--samples is 'x', must be whole numbers"),
+        (["inherent_state.h5", "--arrows", "cubic"], "a.gsd", "no file of stage 'cubic' was given for the arrows"),
+    ],
+)
+def test_export_refuses_in_one_line(analysed, tmp_path, capsys, files, output, says):
+    paths = [str(analysed / name) if name.endswith(".h5") else name for name in files]
+    assert main(["export", *paths, "--output", str(tmp_path / output)]) == 2
+    error = capsys.readouterr().err
+    assert says in error and error.count("\n") == 1
+    assert not list(tmp_path.iterdir())
