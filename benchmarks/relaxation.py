@@ -3,6 +3,7 @@
     python benchmarks/relaxation.py measure               # all, about two core-hours; continues where it was stopped
     python benchmarks/relaxation.py measure poly3d_t050   # one
     python benchmarks/relaxation.py plot                  # docs/images/relaxation.png
+    python benchmarks/relaxation.py check                 # energies against the integral of the heat capacity
 
 Each run is one `nqe relaxation`; its line goes to config/relaxation.tsv, its curves to results/relaxation/.
 """
@@ -10,12 +11,15 @@ Each run is one `nqe relaxation`; its line goes to config/relaxation.tsv, its cu
 from __future__ import annotations
 
 import argparse
+import itertools
+import math
 import subprocess
 import sys
 from pathlib import Path
 
 import matplotlib
 import numpy as np
+from scipy.interpolate import CubicSpline
 
 from nqe_core.relaxation_table import read_relaxation
 
@@ -36,6 +40,7 @@ RUNS: dict[str, list[str]] = {
     "poly3d_t090": [*POLY, *"--temperature 0.9 --walkers 8 --sweeps 60000 --burn-in 8000".split()],
     "poly3d_t070": [*POLY, *"--temperature 0.7 --walkers 8 --sweeps 100000 --burn-in 20000".split()],
     "poly3d_t050": [*POLY, *"--temperature 0.5 --walkers 8 --sweeps 250000 --burn-in 60000".split()],
+    "poly3d_t042": [*POLY, *"--temperature 0.42 --walkers 8 --sweeps 400000 --burn-in 130000".split()],
     "poly3d_t035": [*POLY, *"--temperature 0.35 --walkers 6 --sweeps 1000000 --burn-in 300000".split()],
 }
 # the classical sampler, for the same energies
@@ -100,14 +105,37 @@ def plot(path: Path) -> None:
     print(path)
 
 
+def check(draws: int = 2000) -> None:
+    """Energy differences between temperatures, measured and from the heat capacities, which fluctuations give."""
+    lines = [line for line in read_relaxation(TABLE) if line.model == "poly3d" and line.sampler == "hybrid"]
+    lines.sort(key=lambda line: line.temperature)
+    temperature = np.array([line.temperature for line in lines])
+    heat = np.array([line.heat_capacity for line in lines])
+    noise = np.random.default_rng(0).normal(size=(draws, heat.size)) * [line.heat_capacity_error for line in lines]
+    curves = [CubicSpline(temperature, values) for values in (heat, *(heat + noise))]
+    print("   T1     T2   u2 - u1 per particle   integral of the heat capacity   difference / its error")
+    for low, high in itertools.pairwise(lines):
+        measured, error = high.energy - low.energy, math.hypot(low.energy_error, high.energy_error)
+        integrals = np.array([curve.integrate(low.temperature, high.temperature) for curve in curves])
+        expected, spread = integrals[0], integrals[1:].std()
+        score = (measured - expected) / math.hypot(error, spread)
+        print(f"{low.temperature:5.2f}  {high.temperature:5.2f}   {measured:8.4f} +- {error:.4f}     "
+              f"{expected:8.4f} +- {spread:.4f}              {score:5.1f}")  # fmt: skip
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["measure", "plot"])
+    parser.add_argument("what", choices=["measure", "plot", "check"])
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join([*RUNS, *MEETING])}")
     options = parser.parse_args()
     if unknown := set(options.names) - {*RUNS, *MEETING}:
         sys.exit(f"relaxation: unknown name {', '.join(sorted(unknown))}")
-    measure(options.names) if options.what == "measure" else plot(ROOT / "docs/images/relaxation.png")
+    if options.what == "measure":
+        measure(options.names)
+    elif options.what == "plot":
+        plot(ROOT / "docs/images/relaxation.png")
+    else:
+        check()
 
 
 if __name__ == "__main__":
