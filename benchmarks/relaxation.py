@@ -4,6 +4,7 @@
     python benchmarks/relaxation.py measure poly3d_t050   # one
     python benchmarks/relaxation.py plot                  # docs/images/relaxation.png
     python benchmarks/relaxation.py check                 # energies against the integral of the heat capacity
+    python benchmarks/relaxation.py table                 # what docs/samplers.md shows
 
 Each run is one `nqe relaxation`; its line goes to config/relaxation.tsv, its curves to results/relaxation/.
 """
@@ -40,8 +41,8 @@ RUNS: dict[str, list[str]] = {
     "poly3d_t090": [*POLY, *"--temperature 0.9 --walkers 8 --sweeps 60000 --burn-in 8000".split()],
     "poly3d_t070": [*POLY, *"--temperature 0.7 --walkers 8 --sweeps 100000 --burn-in 20000".split()],
     "poly3d_t050": [*POLY, *"--temperature 0.5 --walkers 8 --sweeps 250000 --burn-in 60000".split()],
-    "poly3d_t042": [*POLY, *"--temperature 0.42 --walkers 8 --sweeps 400000 --burn-in 130000".split()],
-    "poly3d_t035": [*POLY, *"--temperature 0.35 --walkers 6 --sweeps 1000000 --burn-in 300000".split()],
+    "poly3d_t042": [*POLY, *"--temperature 0.42 --walkers 6 --sweeps 300000 --burn-in 100000".split()],
+    "poly3d_t035": [*POLY, *"--temperature 0.35 --walkers 6 --sweeps 600000 --burn-in 250000".split()],
 }
 # the classical sampler, for the same energies
 CLASSICAL = {
@@ -105,6 +106,37 @@ def plot(path: Path) -> None:
     print(path)
 
 
+def table() -> str:
+    """The table of the documentation, in Markdown."""
+    heads = ["model", "N", "T", "sampler", "walkers x sweeps", "u / N", "drift of u / N", "heat capacity", "overlap",
+             "scattering", "sizes", "energy", "ms / sweep", "core-s / tau"]  # fmt: skip
+    rows = [heads, ["---"] * len(heads)]
+    for line in read_relaxation(TABLE):
+        times = [
+            _shown(getattr(line, f"tau_{name}"), getattr(line, f"tau_{name}_error"))
+            for name in ("overlap", "scattering", "sizes", "energy")
+        ]
+        rows.append([
+            line.model, f"{line.n_particles}", f"{line.temperature:g}", line.sampler,
+            f"{line.walkers} x {line.sweeps}", _shown(line.energy, line.energy_error),
+            _shown(line.drift, line.drift_error), _shown(line.heat_capacity, line.heat_capacity_error), *times,
+            f"{1e3 * line.seconds_per_sweep:.3f}", f"{line.tau * line.seconds_per_sweep:.2g}",
+        ])  # fmt: skip
+    return "\n".join("| " + " | ".join(row) + " |" for row in rows)
+
+
+def _shown(value: float, error: float) -> str:
+    """Value and error in its last digits, as in 6.341(1)."""
+    if not math.isfinite(value):
+        return "too long"
+    if not (math.isfinite(error) and error > 0):
+        return f"{value:.3g}"
+    digits = max(0, -math.floor(math.log10(error)))
+    if digits:
+        return f"{value:.{digits}f}({error * 10**digits:.0f})"
+    return f"{value:.0f}({error:.0f})"
+
+
 def check(draws: int = 2000) -> None:
     """Energy differences between temperatures, measured and from the heat capacities, which fluctuations give."""
     lines = [line for line in read_relaxation(TABLE) if line.model == "poly3d" and line.sampler == "hybrid"]
@@ -125,7 +157,7 @@ def check(draws: int = 2000) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["measure", "plot", "check"])
+    parser.add_argument("what", choices=["measure", "plot", "check", "table"])
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join([*RUNS, *MEETING])}")
     options = parser.parse_args()
     if unknown := set(options.names) - {*RUNS, *MEETING}:
@@ -134,8 +166,10 @@ def main() -> None:
         measure(options.names)
     elif options.what == "plot":
         plot(ROOT / "docs/images/relaxation.png")
-    else:
+    elif options.what == "check":
         check()
+    else:
+        print(table())
 
 
 if __name__ == "__main__":
