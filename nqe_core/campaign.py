@@ -18,7 +18,7 @@ from typing import TextIO
 
 from nqe_core.crew import Claims, Interrupted, Interruption, Watch, check_launcher, check_size, prefer_short_addresses
 from nqe_core.errors import InputError
-from nqe_core.jobs import Job
+from nqe_core.jobs import Job, allowed_failures
 from nqe_core.parts import Busy, PartFolder
 from nqe_core.progress import Progress
 from nqe_core.storage import write_stage_file
@@ -29,6 +29,7 @@ DONE, FAILED, MISUSED, RESUMABLE = 0, 1, 2, 75  # exit statuses; 75 is EX_TEMPFA
 PATIENCE = 1800.0  # seconds without a sign of life after which a rank counts as dead; no sample takes as long
 STOP_WITHIN = 12.0  # seconds that rank 0 waits for the others' last rows after a signal
 SETTLE_WITHIN = 10.0  # seconds for the last messages to leave
+WAIT_FOR_WRITER = 600.0  # seconds: another process that writes the same file is mostly about to end, or to be ended
 LOOK_EVERY = 0.02  # seconds between looks at messages while waiting
 
 
@@ -43,7 +44,11 @@ class Options:
     flush_seconds : float
         Finished rows are written aside at the latest after this time.
     max_failed_fraction : float
-        Share of this stage's own failures (not those passed on from earlier stages) above which the job fails.
+        Share of this stage's own failures (not those passed on from earlier stages) above which the job fails, if they
+        are more than two or the majority (`allowed_failures`).
+    wait_seconds : float
+        How long another process that writes the same file is waited for; at most half of `patience`, because the other
+        ranks hear nothing meanwhile.
     patience : float
         See `PATIENCE`.
     log : TextIO
@@ -53,6 +58,7 @@ class Options:
     ranks: int = 1
     flush_seconds: float = 60.0
     max_failed_fraction: float = 0.05
+    wait_seconds: float = WAIT_FOR_WRITER
     patience: float = PATIENCE
     log: TextIO = field(default_factory=lambda: sys.stderr)
 
@@ -61,6 +67,8 @@ class Options:
             raise InputError(f"--flush-seconds is {self.flush_seconds}, must be positive")
         if not 0 <= self.max_failed_fraction <= 1:
             raise InputError(f"--max-failed-fraction is {self.max_failed_fraction}, must be between 0 and 1")
+        if not self.wait_seconds >= 0:
+            raise InputError(f"--wait-seconds is {self.wait_seconds}, must be 0 or more")
 
 
 class Crew:
@@ -178,8 +186,8 @@ class _Member:
     def follow(self) -> int:
         """Ranks 1, 2, ...: work, report to rank 0, and wait for its verdict."""
         plan = self.listen()
-        if plan.error:
-            return RESUMABLE
+        if plan.verdict is not None:
+            return plan.verdict
         self.join(plan.run)
         self.crew.tell(0, self.worker.work(plan))
         return self.listen()
@@ -195,17 +203,15 @@ class _Member:
 
     def give_up(self, rank: int) -> None:
         """End a run that a dead rank would keep waiting; what is on disk is reused."""
-        print(f"nqe: rank {rank} shows no sign of life; the next run resumes", file=self.options.log, flush=True)
+        self.say(f"rank {rank} shows no sign of life; the next run resumes")
         self.crew.abort(RESUMABLE)
 
     def lead(self) -> int:
         """Rank 0: plan, work, collect the others' reports, merge, and tell them the exit status."""
-        try:
-            owners, plan = self.plan()
-        except Busy as error:
-            print(f"nqe: {error}; try again later", file=self.options.log, flush=True)
-            self.crew.tell_all(Plan("", error=str(error)))
-            return RESUMABLE
+        if (verdict := self.enter()) is not None:
+            self.crew.tell_all(Plan("", verdict=verdict))
+            return verdict
+        owners, plan = self.plan()
         self.crew.tell_all(plan)
         self.join(plan.run)
         reports = [self.worker.work(plan), *self.collect()]
@@ -219,9 +225,33 @@ class _Member:
         self.crew.tell_all(status)
         return status
 
+    def enter(self) -> int | None:
+        """Keep other writers out, after the one who is there; gives the exit status when that leaves nothing to do."""
+        deadline = None
+        while True:
+            try:
+                self.folder.create()
+            except Busy as error:
+                patience = min(self.options.wait_seconds, self.options.patience / 2)
+                if deadline is None:
+                    deadline = time.monotonic() + patience
+                    self.say(f"{error}; waiting for it, {patience:.0f} s at most")
+                if self.interruption.received or time.monotonic() > deadline:
+                    self.say(f"{error}; try again later")
+                    return RESUMABLE
+                time.sleep(LOOK_EVERY)
+                continue
+            if deadline is not None and self.folder.completed():
+                self.say(f"{self.output}: the other process has finished it")
+                return DONE
+            return None
+
+    def say(self, text: str) -> None:
+        """A line in the log."""
+        print(f"nqe: {text}", file=self.options.log, flush=True)
+
     def plan(self) -> tuple[dict[int, Path], Plan]:
         """Find what is done already; what is not, is the plan."""
-        self.folder.create()
         owners, self.useless = self.folder.scan()
         units = tuple(unit for unit in self.job.units if any(sample not in owners for sample in unit))
         done = frozenset(sample for unit in units for sample in unit if sample in owners)
@@ -273,7 +303,7 @@ class _Member:
             return self.resumable("another process has removed parts")
         failures = self.folder.failures(owners)
         own = [reason for reason in failures if not reason.startswith("upstream: ")]
-        refused = len(own) > self.options.max_failed_fraction * len(self.job.samples)
+        refused = len(own) > allowed_failures(len(self.job.samples), self.options.max_failed_fraction)
         failed = self.output.with_name(f"{self.output.stem}.failed{self.output.suffix}")
         self.write(failed if refused else self.output, self.watched(self.folder.merged(owners)))
         if not refused:

@@ -67,7 +67,14 @@ class Job:
     @property
     def fingerprint(self) -> str:
         """Checksum of everything that the rows depend on; finished rows of another fingerprint are not reused."""
-        kept = {key: value for key, value in self.attributes.items() if key != "git_commit"}
+        return self._fingerprint(self.attributes)
+
+    def made(self, attributes: dict) -> bool:
+        """Whether a file with these attributes has the rows of this job."""
+        return self._fingerprint(attributes) == self.fingerprint
+
+    def _fingerprint(self, attributes: dict) -> str:
+        kept = {key: attributes.get(key) for key in self.attributes if key != "git_commit"}
         text = json.dumps([self.stage, kept, [field.name for field in self.fields], SCHEMA_VERSION], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
 
@@ -121,6 +128,24 @@ def job_attributes(stage: str, source: dict, algorithm: str, parameters: dict, i
         "version": version(),
         "git_commit": git_commit(),
     }
+
+
+def allowed_failures(n_samples: int, share: float) -> int:
+    """How many samples of a job may fail before the job does.
+
+    Parameters
+    ----------
+    n_samples : int
+    share : float
+        Largest share of failures that is accepted; 0 accepts none.
+
+    Returns
+    -------
+    int
+        The share of the samples; but one or two failures say nothing about a small job, unless they are its majority:
+        at a share of 0.05, every other job of 12 samples has one.
+    """
+    return max(int(share * n_samples), min(2, n_samples // 2)) if share > 0 else 0
 
 
 def upstream_failure(failures: list[str]) -> str:

@@ -18,6 +18,7 @@ from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import TextIO
 
 import numpy as np
 
@@ -52,8 +53,17 @@ class PartFolder:
 
     def create(self) -> None:
         """Make the folder and keep other processes of this file system out; `Busy` when one is there already."""
-        self.path.mkdir(parents=True, exist_ok=True)
-        stream = open(self.path / "lock", "a+")  # noqa: SIM115 - held until the output is complete
+        while self._lock is None:  # again when another process, done, removes the folder or the lock at this moment
+            self.path.mkdir(parents=True, exist_ok=True)
+            with suppress(FileNotFoundError):
+                self._lock = self._locked(open(self.path / "lock", "a+"))  # noqa: SIM115 - held until the end
+        self._lock.truncate(0)
+        self._lock.write(f"process {os.getpid()} on {socket.gethostname()}")
+        self._lock.flush()
+        remove_abandoned(self.output.parent.glob(f".{self.output.name}.*.tmp"))
+
+    def _locked(self, stream: TextIO) -> TextIO | None:
+        """The lock file, locked; None when it is not the one of that name any more."""
         try:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
@@ -63,11 +73,26 @@ class PartFolder:
                 stream.close()
                 raise Busy(f"{self.output}: another process ({owner}) is writing it") from None
             self.locked = False  # no locks on this file system: own names and renames still keep files whole
-        stream.truncate(0)
-        stream.write(f"process {os.getpid()} on {socket.gethostname()}")
-        stream.flush()
-        self._lock = stream
-        remove_abandoned(self.output.parent.glob(f".{self.output.name}.*.tmp"))
+            return stream
+        if os.fstat(stream.fileno()).st_nlink == 0:
+            stream.close()
+            return None
+        return stream
+
+    def completed(self) -> bool:
+        """Whether the output is there and of this very job: another process may have finished it."""
+        try:
+            if self.output.suffix == ".parquet":
+                from nqe_core.tables import read_table, table_attributes
+
+                table = read_table(self.output)
+                attributes, samples = table_attributes(table), table["sample"].to_pylist()
+            else:
+                with ChunkReader(self.output, self.job.stage, self.job.fields) as reader:
+                    attributes, samples = reader.attributes, reader.samples.tolist()
+        except StorageError:
+            return False
+        return tuple(samples) == self.job.samples and self.job.made(attributes)
 
     def scan(self) -> tuple[dict[int, Path], list[Path]]:
         """What an earlier, interrupted run of the same job left.

@@ -26,14 +26,14 @@ class Plan:
         Units that lack rows.
     done : frozenset of int
         Samples of these units whose rows an earlier run has finished.
-    error : str
-        Why nothing can be done, if so.
+    verdict : int, optional
+        Exit status of a run in which nothing is to be done.
     """
 
     run: str
     units: tuple[range, ...] = ()
     done: frozenset[int] = frozenset()
-    error: str = ""
+    verdict: int | None = None
 
 
 @dataclass

@@ -18,6 +18,7 @@ def _options(options: Namespace):
         ranks=options.ranks,
         flush_seconds=options.flush_seconds,
         max_failed_fraction=options.max_failed_fraction,
+        wait_seconds=options.wait_seconds,
     )
 
 

@@ -66,7 +66,12 @@ def _running(parser: argparse.ArgumentParser, output: str) -> None:
     group.add_argument(
         "--max-failed-fraction", type=float, default=0.05, metavar="F",
         help="exit 1, and write FILE's stem + .failed instead, when more than this share of the samples fails in "
-        "this stage (default 0.05)",
+        "this stage; one or two failures are accepted unless they are the majority; 0 accepts none (default 0.05)",
+    )  # fmt: skip
+    group.add_argument(
+        "--wait-seconds", type=float, default=600.0, metavar="S",
+        help="how long another process that writes the same FILE is waited for before giving up with exit status 75 "
+        "(default 600)",
     )  # fmt: skip
     parser.epilog = EXIT_STATUS
 

@@ -91,6 +91,7 @@ def main() -> int:
     parser.add_argument("--n-samples", type=int, default=12)
     parser.add_argument("--per-unit", type=int, default=1)
     parser.add_argument("--sleep", type=float, default=0.0)
+    parser.add_argument("--wait-seconds", type=float, default=0.0)
     parser.add_argument("--patience", type=float, default=600.0)
     parser.add_argument("--kill-at", type=int, default=-1)
     parser.add_argument("--broken-at", type=int, default=-1)
@@ -102,7 +103,12 @@ def main() -> int:
         options.n_samples, options.per_unit, options.sleep, kill_at=options.kill_at, broken_at=options.broken_at
     )
     try:
-        how = Options(ranks=options.ranks, flush_seconds=options.flush_seconds, patience=options.patience)
+        how = Options(
+            ranks=options.ranks,
+            flush_seconds=options.flush_seconds,
+            wait_seconds=options.wait_seconds,
+            patience=options.patience,
+        )
         return run(job, options.output, how)
     except InputError as error:
         print(f"nqe: error: {error}", file=sys.stderr)

@@ -171,6 +171,7 @@ def test_models_are_printed_as_they_are_read(capsys):
         ({"--ranks": 0}, "--ranks is 0"),
         ({"--flush-seconds": 0}, "--flush-seconds is 0"),
         ({"--max-failed-fraction": 2}, "--max-failed-fraction is 2"),
+        ({"--wait-seconds": -1}, "--wait-seconds is -1"),
     ],
 )
 def test_a_wrong_argument_gives_one_line_and_status_2(capsys, tmp_path, changes, says):
