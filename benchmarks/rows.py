@@ -52,7 +52,7 @@ def kernels(folder: Path, n: int) -> list[Row]:
 def _force_kernel(c, configuration, model, title: str, n: int) -> Row:
     pairs = PairList.of(configuration, model, SKIN)
     box, potential = configuration.box, model.potential
-    f, scratch = np.empty(configuration.positions.size), force_kernel.force_scratch(box)
+    f, scratch = np.empty(configuration.positions.size), force_kernel.force_scratch(box, configuration.n_particles)
     listed = (pairs.start, pairs.partner, pairs.inverse_lambda2)
     return compare(
         f"kernel force {title}",

@@ -82,7 +82,7 @@ def forces(configuration: Configuration, model: Model) -> np.ndarray:
     sorted_forces = np.empty(configuration.positions.size)
     kernel.pair_forces(
         pairs.positions, pairs.start, pairs.partner, pairs.inverse_lambda2, configuration.box, model.potential,
-        sorted_forces, kernel.force_scratch(configuration.box),
+        sorted_forces, kernel.force_scratch(configuration.box, configuration.n_particles),
     )  # fmt: skip
     result = np.empty_like(configuration.positions)
     result[pairs.order] = sorted_forces.reshape(result.shape)

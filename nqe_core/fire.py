@@ -14,7 +14,8 @@ from nqe_core.models import Model
 
 FORCE_TOLERANCE = 1e-11  # typical gradient / typical pair force; float64 reaches about 1e-13
 LONGEST_TIME_STEP = 0.03  # half the stability limit 2 / omega_max of these models
-SKIN = 0.3
+SKIN = 0.3  # at first, while the liquid falls apart into its basin; later FIRE fits it to the moves
+POLISH_SKIN = 0.1  # what is left to move is shorter by far
 BLOCK = 500  # steps between looks at the clock, so that a signal is not kept waiting
 # Below this gradient (typical force per particle) the basin is decided and L-BFGS takes over. Higher thresholds
 # sometimes end in a neighbouring minimum.
@@ -90,7 +91,7 @@ def quench(
     diameters = configuration.diameters.copy()
     identity = np.arange(configuration.n_particles, dtype=np.uint32)
     box, potential = configuration.box, model.potential
-    state = np.array([0.5 * LONGEST_TIME_STEP, dynamics.FIRE_ALPHA, 0.0])
+    state = np.array([0.5 * LONGEST_TIME_STEP, dynamics.FIRE_ALPHA, 0.0, SKIN])
     evaluations = 0
 
     def current() -> Configuration:
@@ -110,7 +111,7 @@ def quench(
         budget = min(BLOCK, max_evaluations - evaluations)
         if polishing:
             made, gradient, failed = relaxation.lbfgs_block(
-                x, diameters, identity, box, potential, model.nonadditivity, SKIN, budget, goal
+                x, diameters, identity, box, potential, model.nonadditivity, POLISH_SKIN, budget, goal
             )
             # one failure is enough: from here on by dynamics
             polishing, polish = not failed, not failed

@@ -15,9 +15,14 @@ from nqe_core.kernels.neighbors import ONE, cells_per_side, half_list, permute, 
 FIRE_GROW, FIRE_SHRINK = 1.1, 0.5
 FIRE_ALPHA, FIRE_ALPHA_SHRINK = 0.25, 0.99
 FIRE_DELAY = 20
+# a list costs as much as six force evaluations, and a skin of s makes each of these dearer by 1 + 1.2 s or so
+SKIN_PER_MOVE = 10.0
+NARROWEST_SKIN = 0.02
+SKIN_REVIEW = 100  # evaluations after which a list that still serves may be replaced by one of a narrower skin
+SKIN_GAIN = 0.7  # narrower by at least this factor
 LONGEST_MOVE = 0.1  # of any component in one FIRE step: a start with overlapping cores must not explode
 # entries of FIRE's state vector
-TIME_STEP, MIXING, STEPS_DOWNHILL = 0, 1, 2
+TIME_STEP, MIXING, STEPS_DOWNHILL, LAST_SKIN = 0, 1, 2, 3
 
 
 @njit(cache=True, error_model="numpy")
@@ -35,18 +40,34 @@ def build(x, v, diameters, identity, box, cutoff, nonadditivity, largest, skin):
 
 
 @njit(cache=True, fastmath=True, error_model="numpy")
-def moved_too_far(x, x_built, box, skin):
-    """True when some particle moved more than half the skin since the list was built."""
+def farthest_move(x, x_built, box):
+    """The longest way that a particle went since the list was built."""
     d = np.uint64(len(box))
-    limit = 0.25 * skin * skin
+    farthest2 = 0.0
     for i in range(np.uint64(x.size) // d):
         s = 0.0
         for a in range(d):
             t = x[i * d + a] - x_built[i * d + a]
             s += t * t
-        if s > limit:
-            return True
-    return False
+        farthest2 = max(farthest2, s)
+    return np.sqrt(farthest2)
+
+
+@njit(cache=True, error_model="numpy")
+def moved_too_far(x, x_built, box, skin):
+    """True when some particle moved more than half the skin since the list was built."""
+    # a position that is not a number compares as near: it will be found in the forces
+    return farthest_move(x, x_built, box) > 0.5 * skin
+
+
+@njit(cache=True, error_model="numpy")
+def fitting_skin(moved, evaluations, widest):
+    """The skin that makes lists and forces together cheapest while particles go on moving as fast as they did.
+
+    A list serves skin / (2 v) evaluations at v per evaluation, and each pays for the pairs in its skin: the sum is
+    smallest for a skin that grows as the square root of v.
+    """
+    return min(widest, max(NARROWEST_SKIN, np.sqrt(SKIN_PER_MOVE * moved / evaluations)))
 
 
 @njit(cache=True, fastmath=True, error_model="numpy")
@@ -59,8 +80,10 @@ def fire_block(x, v, diameters, identity, box, potential, nonadditivity, skin, s
         Positions and velocities, changed and re-sorted in place.
     diameters, identity : ndarray, shape=(N,)
         Re-sorted along.
-    state : ndarray, shape=(3,)
-        Time step, mixing parameter, steps downhill; kept between blocks.
+    skin : float
+        The widest one.
+    state : ndarray, shape=(4,)
+        Time step, mixing parameter, steps downhill, and the skin of the last list; kept between blocks.
     target : float
         Stop when sqrt(sum f_i^2 / N) is at most this.
     longest_step : float
@@ -77,14 +100,19 @@ def fire_block(x, v, diameters, identity, box, potential, nonadditivity, skin, s
     size = np.uint64(x.size)
     cutoff = np.sqrt(potential[0])
     largest = diameters.max()
+    widest, skin, age = skin, state[LAST_SKIN], 0
     start, partner, inverse_lambda2, x_built = build(
         x, v, diameters, identity, box, cutoff, nonadditivity, largest, skin
     )
-    scratch = force_scratch(box)
+    scratch = force_scratch(box, diameters.size)
     f = np.empty(x.size)
     gradient = np.inf
     for step in range(steps):
-        if moved_too_far(x, x_built, box, skin):
+        moved = farthest_move(x, x_built, box)
+        age += 1
+        fitting = fitting_skin(moved, age, widest)
+        if moved > 0.5 * skin or (age % SKIN_REVIEW == 0 and fitting < SKIN_GAIN * skin):
+            skin, state[LAST_SKIN], age = fitting, fitting, 0
             start, partner, inverse_lambda2, x_built = build(
                 x, v, diameters, identity, box, cutoff, nonadditivity, largest, skin
             )
@@ -155,7 +183,7 @@ def verlet_block(
     start, partner, inverse_lambda2, x_built = build(
         x, v, diameters, identity, box, cutoff, nonadditivity, largest, skin
     )
-    scratch = force_scratch(box)
+    scratch = force_scratch(box, diameters.size)
     f = np.empty(x.size)
     pair_forces(x, start, partner, inverse_lambda2, box, potential, f, scratch)
     builds = 1

@@ -53,7 +53,7 @@ def trajectory(position, diameters, box, potential, nonadditivity, skin, energy,
     x, size, v = position.copy(), diameters.copy(), np.sqrt(temperature) * noise
     identity = np.arange(diameters.size).astype(np.uint32)
     start, partner, inverse_lambda2, built = build(x, v, size, identity, box, cutoff, nonadditivity, largest, skin)
-    f, scratch = np.empty(x.size), force_scratch(box)
+    f, scratch = np.empty(x.size), force_scratch(box, diameters.size)
     pair_forces(x, start, partner, inverse_lambda2, box, potential, f, scratch)
     before = energy + 0.5 * np.sum(v * v)
     kinetic = 0.0

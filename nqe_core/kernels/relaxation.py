@@ -7,7 +7,7 @@ from nqe_core.kernels.dynamics import build, moved_too_far
 from nqe_core.kernels.forces import force_scratch, pair_forces
 from nqe_core.kernels.lbfgs import first_loop, second_loop
 
-MEMORY = 10
+MEMORY = 7  # longer ones save evaluations, but not time
 FIRST_SCALE = 1.0 / 400.0  # step per gradient before any curvature is known; lambda_max is about 1200
 LONGEST_MOVE = 0.05  # of any component: the quadratic model is not believed further out
 BACKTRACKS = 8
@@ -34,7 +34,7 @@ def lbfgs_block(x, diameters, identity, box, potential, nonadditivity, skin, eva
     start, partner, inverse_lambda2, x_built = build(
         x, np.zeros(size), diameters, identity, box, cutoff, nonadditivity, diameters.max(), skin
     )
-    scratch = force_scratch(box)
+    scratch = force_scratch(box, diameters.size)
     f, f_old, p = np.empty(size), np.empty(size), np.empty(size)
     steps, changes = np.empty((MEMORY, size)), np.empty((MEMORY, size))
     rho, alpha = np.zeros(MEMORY), np.zeros(MEMORY)

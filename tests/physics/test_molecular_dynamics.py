@@ -136,7 +136,7 @@ def test_same_generator_same_bits(glasses):
 def test_cooling_finds_deeper_states_than_an_instantaneous_quench(glasses):
     """Slowly from T = 1 to 0, several samples: lower on average, by more than the samples' scatter of the mean."""
     gain = []
-    for seed in range(4):
+    for seed in range(16):
         glass = glasses("ipl2d", seed)
         cooled = cool(glass.liquid, glass.model, 1.0, 0.02, TIME_STEP, np.random.default_rng(seed))
         result = quench(cooled, glass.model)
