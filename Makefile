@@ -12,7 +12,7 @@ SHELL := bash
 export PATH := $(abspath $(VENV))/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help env env-full figures tiny report verify test test-cluster test-fast lint format bench docs lock clean-env
+.PHONY: help env env-full figures tiny reference report verify test test-cluster test-fast lint format bench docs lock clean-env
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -36,8 +36,13 @@ figures: $(READY)  ## run the demo campaign (or CAMPAIGN=...): every figure, tab
 tiny:  ## run the tiny campaign, about a minute
 	@$(MAKE) --no-print-directory figures CAMPAIGN=tiny
 
-report: figures  ## results/CAMPAIGN/report.html, with the figures and how they were made
+reference: $(READY)  ## pack what CAMPAIGN has made so far into reference/, beside the batches of other campaigns
+	@python workflow/scripts/pack_reference.py $(CAMPAIGN)
+
+report: CAMPAIGN = reference
+report: figures  ## results/reference/report.html from the data in reference/, or that of CAMPAIGN=...
 	@$(SNAKEMAKE) --config campaign=$(CAMPAIGN) --report results/$(CAMPAIGN)/report.html
+	@echo "Report:    results/$(CAMPAIGN)/report.html"
 
 verify: figures  ## check every file of the campaign against the sheet and its checksum
 	@$(SNAKEMAKE) --config campaign=$(CAMPAIGN) --forcerun verify --until verify -- verify

@@ -119,12 +119,24 @@ def observables(options: Namespace) -> int:
 def gather(options: Namespace) -> int:
     from nqe_core.tables import count_failures, gather_tables
 
-    table = gather_tables([Path(path) for path in options.tables], Path(options.output))
-    for ensemble, (total, reasons) in count_failures(table).items():
+    _count("gather", count_failures(gather_tables([Path(path) for path in options.tables], Path(options.output))))
+    return 0
+
+
+def merge(options: Namespace) -> int:
+    from nqe_core.packed_tables import merge_tables
+    from nqe_core.tables import count_failures
+
+    _count("merge", count_failures(merge_tables([Path(path) for path in options.tables], Path(options.output))))
+    return 0
+
+
+def _count(command: str, failures: dict[str, tuple[int, dict[str, int]]]) -> None:
+    """Say how many samples there are, how many failed, and why."""
+    for ensemble, (total, reasons) in failures.items():
         failed = sum(reasons.values())
         why = "".join(f"; {count} x {reason}" for reason, count in sorted(reasons.items(), key=lambda item: -item[1]))
-        print(f"gather {ensemble}: {total} samples, {failed} failed{why}", file=sys.stderr)
-    return 0
+        print(f"{command} {ensemble}: {total} samples, {failed} failed{why}", file=sys.stderr)
 
 
 def _reading(options: Namespace, **chunk):

@@ -39,8 +39,8 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for add in (
-        _equilibrate, _quench, _read, _harmonic, _quartic, _cubic, _observables, _gather, _analyse, _export, _verify,
-        _relaxation, _warmup, _models,
+        _equilibrate, _quench, _read, _harmonic, _quartic, _cubic, _observables, _gather, _merge, _analyse, _export,
+        _verify, _relaxation, _warmup, _models,
     ):  # fmt: skip
         add(commands)
     return parser
@@ -260,6 +260,18 @@ def _export(commands) -> None:
     add("--arrows", metavar="STAGE", choices=("harmonic", "quartic", "second_quartic", "cubic"),
         help="whose mode is the Displacement (default quartic)")  # fmt: skip
     parser.epilog = EXIT_STATUS
+
+
+def _merge(commands) -> None:
+    parser = _command(
+        commands, "merge", "one table out of packed tables (reference data) of several batches",
+        "Sorted by ensemble, root seed and sample. A sample of one root seed that appears twice, batches of different "
+        "models and other schema versions are errors.",
+    )  # fmt: skip
+    parser.add_argument(
+        "tables", nargs="+", metavar="TABLE", help="packed tables, reference/{batch}/{ensemble}.parquet"
+    )
+    parser.add_argument("--output", required=True, metavar="FILE", help="Parquet file")
 
 
 def _verify(commands) -> None:

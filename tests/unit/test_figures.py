@@ -93,6 +93,7 @@ def test_figure_with_hardly_any_samples_still_comes_out(name, tmp_path, outputs)
 @pytest.mark.parametrize("name", FIELD_FIGURES)
 @pytest.mark.parametrize("ensembles", [("ipl3d_n512", "ipl2d_n400"), ("ipl2d_n400",), ("ipl3d_n512",)])
 def test_vector_field_figure(name, ensembles, campaign, outputs):
+    outputs["view"] = outputs["png"].replace("png", "html")
     script, chunks = FIELD_FIGURES[name], campaign.chunks(ensembles)
     chosen = {stage: files for stage, files in chunks.items() if name == "fig1" or stage != "second_quartic"}
     script.draw(campaign.observables("ipl2d ipl3d"), campaign.models, **chosen, **outputs)
@@ -243,12 +244,12 @@ def test_selection_rules(campaign):
     samples = campaign_data.read_samples(campaign.observables("ipl3d"), campaign.models)
     fine = samples[samples["fine"]]
     softest = selection.softest(fine)
-    assert softest["quartic_frequency"] == fine["quartic_frequency"].min()
-    pair = selection.hybridised_pair(fine.assign(overlap_harmonic=0.6, overlap_first=0.9).assign(
+    assert softest.iloc[0]["quartic_frequency"] == fine["quartic_frequency"].min()
+    pairs = selection.hybridised_pairs(fine.assign(overlap_harmonic=0.6, overlap_first=0.9).assign(
         overlap_first=lambda t: np.where(t["sample"] == 7, 0.1, 0.9)))  # fmt: skip
-    assert pair["sample"] == 7  # the only one with nearly orthogonal quartic modes
+    assert pairs.iloc[0]["sample"] == 7  # the only one with nearly orthogonal quartic modes
     middle = selection.representative_difference(fine)
-    assert middle["sample"] in laws.low_frequency(fine)["sample"].to_numpy()
+    assert middle.iloc[0]["sample"] in laws.low_frequency(fine)["sample"].to_numpy()
 
 
 def test_arrows_keep_their_scale():

@@ -1,6 +1,7 @@
 # What the rules share: the checked configuration, the sheet, and the named functions behind input and params.
 #
-# needs   config/config.yaml, config/models.yaml, config/campaigns/{campaign}.tsv, workflow/schemas/*.yaml
+# needs   config/config.yaml, config/models.yaml, config/campaigns/{campaign}.tsv, workflow/schemas/*.yaml;
+#         of the campaign `reference` nothing is computed: its tables and fields lie in reference/, and so does its sheet
 # makes   nothing; it defines CAMPAIGN, RESULTS, SHEET, MODEL_FILE, ENSEMBLES
 
 import difflib
@@ -14,6 +15,7 @@ from jsonschema.exceptions import best_match
 from nqe_core.ensembles import read_sheet
 from nqe_core.errors import InputError
 from nqe_core.models import Model
+from nqe_core.roles import FieldRoles, of_model as ensembles_of_model
 
 # one thread per process: samples are the parallelism, and threaded BLAS in every rank would oversubscribe the cores
 shell.prefix("export OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 NUMBA_NUM_THREADS=1; ")
@@ -62,6 +64,8 @@ def load_models(path):
 def load_sheet(path, models):
     """Rows of the campaign's sheet by ensemble name, in the order of the sheet."""
     if not Path(path).is_file():
+        if config["campaign"] == REFERENCE:
+            stop(f"{path}: there is no reference data; `make reference CAMPAIGN=...` packs a campaign's")
         known = ", ".join(sorted(file.stem for file in Path("config/campaigns").glob("*.tsv")))
         stop(f"config: there is no campaign {config['campaign']!r} (config/campaigns/ has: {known})")
     rows = read_sheet(path, models, config["liquid"]["sampler"])
@@ -73,9 +77,10 @@ def load_sheet(path, models):
 
 check(config, "config.schema.yaml", "config/config.yaml or --config")
 
+REFERENCE = "reference"
 CAMPAIGN = config["campaign"]
 RESULTS = f"results/{CAMPAIGN}"
-SHEET = f"config/campaigns/{CAMPAIGN}.tsv"
+SHEET = f"{REFERENCE}/campaign.tsv" if CAMPAIGN == REFERENCE else f"config/campaigns/{CAMPAIGN}.tsv"
 MODEL_FILE = "config/models.yaml"
 
 try:
@@ -90,7 +95,9 @@ STAGES = ("liquid", "inherent_state", "harmonic", "quartic", "cubic")
 
 
 def stage_files(stage, ensembles, first=None):
-    """Chunk files of one stage, of all or the `first` few chunks of each ensemble."""
+    """Chunk files of one stage, of all or the `first` few chunks of each ensemble; of the reference what it keeps."""
+    if CAMPAIGN == REFERENCE:
+        return [str(path) for name in ensembles for path in sorted(Path(REFERENCE).glob(f"*/fields/{name}_{stage}.h5"))]
     return [f"{RESULTS}/{name}/{stage}/{chunk}.h5" for name in ensembles for chunk in ENSEMBLES[name].chunks[:first]]
 
 
@@ -99,12 +106,16 @@ def every_chunk():
 
     They are all targets of their own: Snakemake remakes a deleted file that lies in between only if it was asked for.
     """
+    if CAMPAIGN == REFERENCE:
+        return []
     files = [file for stage in STAGES for file in stage_files(stage, ENSEMBLES)]
     return files + searched_files("second_quartic") + [file for name in ENSEMBLES for file in observable_chunks(name)]
 
 
 def observable_chunks(ensemble):
-    """Tables of one ensemble's chunks."""
+    """Tables of one ensemble's chunks, or of its batches in the reference."""
+    if CAMPAIGN == REFERENCE:
+        return [str(path) for path in sorted(Path(REFERENCE).glob(f"*/{ensemble}.parquet"))]
     return [f"{RESULTS}/{ensemble}/observables/{chunk}.parquet" for chunk in ENSEMBLES[ensemble].chunks]
 
 
@@ -113,23 +124,11 @@ def observable_chunks(ensemble):
 
 def of_model(*models):
     """Ensembles of these models, by model and then from small to large N."""
-    names = [name for name, row in ENSEMBLES.items() if row.model in models]
-    return sorted(names, key=by_model_and_size)
+    return ensembles_of_model(ENSEMBLES.values(), *models)
 
 
-def by_model_and_size(name):
-    return ENSEMBLES[name].model, ENSEMBLES[name].n_particles
-
-
-# Each role is a list of no or one ensemble (none: the sheet lacks the model, and `all` leaves the figure out).
-# Fig. 1(a, b): two soft spots hybridise where there are many samples to choose from: the smallest 3D ensemble
-PAIR = of_model("ipl3d")[:1]
-# Fig. 1(c, d): phonons come down to the soft spots' frequencies as L grows: the largest 2D ensemble
-PHONON = of_model("ipl2d")[-1:]
-# Figs. 3, 6: the softest sample, hence the smallest 3D ensemble (it has the most samples); in 2D the middle one, since
-# small boxes show no far field and in large ones the lowest mode is a phonon
-SOFTEST_3D = of_model("ipl3d")[:1]
-SOFTEST_2D = of_model("ipl2d")[len(of_model("ipl2d")) // 2 :][:1]
+# the ensembles whose fields are drawn; without the model there is none, and `all` leaves the figure out
+ROLES = FieldRoles.of(ENSEMBLES.values())
 
 
 def largest(model):
@@ -140,7 +139,7 @@ def largest(model):
 
 def searched_files(stage):
     """The chunks that Fig. 1(a, b) searches for its pair; only these need a second quartic mode."""
-    return stage_files(stage, PAIR, first=config["figures"]["pair_chunks"])
+    return stage_files(stage, ROLES.pair, first=config["figures"]["pair_chunks"])
 
 
 def gathered(ensembles):
@@ -165,6 +164,7 @@ NEEDED_MODELS = {
     "scorecard": (),
 }
 EXTENSIONS = {"figures": ("pdf", "png", "rst"), "tables": ("md", "csv"), "scorecard": ("md", "csv", "json")}
+VIEWS = ("figures/fig1", "figures/fig3", "figures/fig6")  # have an interactive view (.html) besides
 
 
 def every_product():
@@ -172,7 +172,8 @@ def every_product():
     products = gathered(ENSEMBLES)
     for product, models in NEEDED_MODELS.items():
         if all(of_model(model) for model in models):
-            products += [f"{RESULTS}/{product}.{extension}" for extension in EXTENSIONS[product.split("/")[0]]]
+            extensions = EXTENSIONS[product.split("/")[0]] + (("html",) if product in VIEWS else ())
+            products += [f"{RESULTS}/{product}.{extension}" for extension in extensions]
     return products
 
 
@@ -185,6 +186,11 @@ def results_folder(wildcards):
 
 def chunks_of_ensemble(wildcards):
     return observable_chunks(wildcards.ensemble)
+
+
+def gather_command(wildcards):
+    """Chunks make a whole ensemble; batches of the reference are samples of several root seeds, not all of a sheet."""
+    return "merge" if CAMPAIGN == REFERENCE else "gather"
 
 
 def sheet_row(wildcards):

@@ -7,19 +7,20 @@
 rule fig1:
     """A harmonic mode made of two soft spots and the two quartic modes behind it; one mixed with a phonon and its quartic mode."""
     input:
-        observables=gathered(PAIR + PHONON),
+        observables=gathered(ROLES.pair + ROLES.phonon),
         inherent_state_3d=searched_files("inherent_state"),
         harmonic_3d=searched_files("harmonic"),
         quartic_3d=searched_files("quartic"),
         second_quartic_3d=searched_files("second_quartic"),
-        inherent_state_2d=stage_files("inherent_state", PHONON),
-        harmonic_2d=stage_files("harmonic", PHONON),
-        quartic_2d=stage_files("quartic", PHONON),
+        inherent_state_2d=stage_files("inherent_state", ROLES.phonon),
+        harmonic_2d=stage_files("harmonic", ROLES.phonon),
+        quartic_2d=stage_files("quartic", ROLES.phonon),
         models=MODEL_FILE,
     output:
         pdf="<results>/figures/fig1.pdf",
         png=report("<results>/figures/fig1.png", caption="../report/figure.rst", category="Figures"),
         caption="<results>/figures/fig1.rst",
+        view=report("<results>/figures/fig1.html", caption="../report/view.rst", category="Interactive views"),
     log:
         "<logs>/figures/fig1.log",
     params:
@@ -48,18 +49,19 @@ rule fig2:
 rule fig3:
     """The softest sample: psi and pi_4 converge as omega_2 -> 0."""
     input:
-        observables=gathered(SOFTEST_3D + SOFTEST_2D),
-        inherent_state_3d=stage_files("inherent_state", SOFTEST_3D),
-        harmonic_3d=stage_files("harmonic", SOFTEST_3D),
-        quartic_3d=stage_files("quartic", SOFTEST_3D),
-        inherent_state_2d=stage_files("inherent_state", SOFTEST_2D),
-        harmonic_2d=stage_files("harmonic", SOFTEST_2D),
-        quartic_2d=stage_files("quartic", SOFTEST_2D),
+        observables=gathered(ROLES.softest_3d + ROLES.softest_2d),
+        inherent_state_3d=stage_files("inherent_state", ROLES.softest_3d),
+        harmonic_3d=stage_files("harmonic", ROLES.softest_3d),
+        quartic_3d=stage_files("quartic", ROLES.softest_3d),
+        inherent_state_2d=stage_files("inherent_state", ROLES.softest_2d),
+        harmonic_2d=stage_files("harmonic", ROLES.softest_2d),
+        quartic_2d=stage_files("quartic", ROLES.softest_2d),
         models=MODEL_FILE,
     output:
         pdf="<results>/figures/fig3.pdf",
         png=report("<results>/figures/fig3.png", caption="../report/figure.rst", category="Figures"),
         caption="<results>/figures/fig3.rst",
+        view=report("<results>/figures/fig3.html", caption="../report/view.rst", category="Interactive views"),
     log:
         "<logs>/figures/fig3.log",
     params:
@@ -105,18 +107,19 @@ rule fig5:
 rule fig6:
     """Delta = pi_4 - psi around its pi_4 (Eq. 17)."""
     input:
-        observables=gathered(SOFTEST_3D + SOFTEST_2D),
-        inherent_state_3d=stage_files("inherent_state", SOFTEST_3D),
-        harmonic_3d=stage_files("harmonic", SOFTEST_3D),
-        quartic_3d=stage_files("quartic", SOFTEST_3D),
-        inherent_state_2d=stage_files("inherent_state", SOFTEST_2D),
-        harmonic_2d=stage_files("harmonic", SOFTEST_2D),
-        quartic_2d=stage_files("quartic", SOFTEST_2D),
+        observables=gathered(ROLES.softest_3d + ROLES.softest_2d),
+        inherent_state_3d=stage_files("inherent_state", ROLES.softest_3d),
+        harmonic_3d=stage_files("harmonic", ROLES.softest_3d),
+        quartic_3d=stage_files("quartic", ROLES.softest_3d),
+        inherent_state_2d=stage_files("inherent_state", ROLES.softest_2d),
+        harmonic_2d=stage_files("harmonic", ROLES.softest_2d),
+        quartic_2d=stage_files("quartic", ROLES.softest_2d),
         models=MODEL_FILE,
     output:
         pdf="<results>/figures/fig6.pdf",
         png=report("<results>/figures/fig6.png", caption="../report/figure.rst", category="Figures"),
         caption="<results>/figures/fig6.rst",
+        view=report("<results>/figures/fig6.html", caption="../report/view.rst", category="Interactive views"),
     log:
         "<logs>/figures/fig6.log",
     params:

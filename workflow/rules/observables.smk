@@ -2,7 +2,7 @@
 #
 # needs   <results>/{ensemble}/{liquid,inherent_state,harmonic,quartic,cubic}/{chunk}.h5
 # makes   <results>/{ensemble}/observables/{chunk}.parquet
-#         <results>/{ensemble}/observables.parquet
+#         <results>/{ensemble}/observables.parquet (of the reference: from reference/{batch}/{ensemble}.parquet)
 
 
 rule observables:
@@ -28,12 +28,14 @@ rule observables:
 
 
 rule gather:
-    """The union of an ensemble's chunks, samples 0 .. n_samples-1."""
+    """The union of an ensemble's chunks, samples 0 .. n_samples-1, or of its batches in the reference."""
     input:
         chunks_of_ensemble,
     output:
         "<results>/{ensemble}/observables.parquet",
     log:
         "<logs>/gather/{ensemble}.log",
+    params:
+        command=gather_command,
     shell:
-        "nqe gather {input} --output {output} 2> {log}"
+        "nqe {params.command} {input} --output {output} 2> {log}"

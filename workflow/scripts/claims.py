@@ -90,7 +90,8 @@ class Claim:
             walkers = math.ceil(ours.count * statistics.LEAST_BLOCKS / max(ours.blocks, 1))
             return float(max(self.least_samples, statistics.LEAST_SAMPLES, walkers))
         if self.share:
-            ratio = _trials(ours.value, width) / _trials(ours.value, ours.high - ours.low)
+            expected = min(max(ours.value, self.accepted[0]), self.accepted[1])
+            ratio = _trials(expected, width) / _trials(ours.value, ours.high - ours.low)
             return float(math.ceil(ours.count * ratio))
         return float(max(math.ceil(ours.count * ((ours.high - ours.low) / width) ** 2), self.least_samples))
 
@@ -312,7 +313,8 @@ def densities(samples: pd.DataFrame) -> Iterator[Claim]:
         for name, group in _groups(samples):
             part = laws.largest_ensemble(group) if len(group) else group
             name = part["ensemble"].iloc[0] if len(part) else name
-            ours = replace(laws.density_exponent(part, column), count=len(part)) if len(part) else Estimate.missing()
+            ours = laws.density_exponent(part, column) if len(part) else Estimate.missing()
+            ours = replace(ours, count=len(part), blocks=part["block"].nunique())
             # fewer samples do not reach the tail where the law holds: the fit then has to take more of the distribution
             least = round(laws.TAIL_SAMPLES / laws.TAIL_SHARE)
             yield Claim(source, f"{symbol}: exponent", name, f"{predicted:.3g}", accepted, ours, least)

@@ -6,43 +6,49 @@ import vectorfield
 from campaign_data import as_list, read_samples
 from entry import run
 from vectorfield import Field
+from view import Scene
+from view import write as write_view
 
 from nqe_core.errors import InputError
 
 PAIR_STAGES = ("inherent_state", "harmonic", "quartic", "second_quartic")
+TITLE = "Figure 1. Quartic modes are indifferent to hybridisation."
 FRACTION = 0.001  # of the components, as in the paper's panels (a) and (b)
 
 
-def draw(observables, models, inherent_state, harmonic, quartic, second_quartic, pdf, png, caption=None):
+def draw(observables, models, inherent_state, harmonic, quartic, second_quartic, pdf, png, caption=None, view=None):
     """Draw Fig. 1 from the tables and from chunks: the pair in 3D, the phonon in 2D (or the other where one is missing)."""
     samples = read_samples(observables, models)
     files = (inherent_state, harmonic, quartic, second_quartic)
     paths = {stage: as_list(chunks) for stage, chunks in zip(PAIR_STAGES, files, strict=True)}
-    pair_row, pair, pair_searched = _pair(samples, paths)
-    phonon_row, phonon, phonon_searched = _phonon(samples, paths)
+    pair, phonon = _pair(samples, paths), _phonon(samples, paths)
 
     made, axes = style.field_panels(2.7, 2, 2)
     titles = (r"harmonic mode $\hat\psi$", r"quartic modes $\hat\pi_4$", r"harmonic mode $\hat\psi$",
               r"quartic mode $\hat\pi_4$")  # fmt: skip
-    shown = _draw_pair(axes[0], pair)
-    _draw_phonon(axes[1], phonon)
+    scenes = [_pair_scene(pair.spot), _phonon_scene(phonon.spot)]
+    for panels, scene in zip(axes, scenes, strict=True):
+        _draw_row(panels, scene)
+    share = vectorfield.shown_fraction(pair.spot.modes["harmonic"], scenes[0].fields[0][1].fraction)
     for panel, letter in zip(axes.flat, "abcd", strict=True):
         style.panel_letter(panel, letter)
     for panel, title in zip(axes.flat, titles, strict=True):
         panel.set_title(title, fontsize=8.5)
     style.save(made, pdf, png)
-    style.write_caption(
-        caption or png,
-        "Figure 1. Quartic modes are indifferent to hybridisation.",
-        _pair_text(pair_row, pair_searched),
-        shown,
-        _phonon_text(phonon_row, phonon_searched),
+    texts = (
+        _pair_text(pair),
+        f"The largest {share} of the displacements of each mode are shown.",
+        _phonon_text(phonon),
         "Fields are scaled such that the quartic mode's largest component has the same size in both; boxes are periodic "
         "and shifted to centre the soft spot.",
     )
+    style.write_caption(caption or png, TITLE, *texts)
+    if view:
+        write_view(view, TITLE, " ".join(texts), scenes)
 
 
-def _pair_text(row, searched: int) -> str:
+def _pair_text(choice) -> str:
+    row, searched = choice.row, choice.searched
     rule = f"two quartic modes that overlap by less than {selection.NEARLY_ORTHOGONAL}"
     rule = (
         f"Rule: the most even pair of the samples with {rule}; {row['qualified']} of n = {searched} searched"
@@ -53,11 +59,12 @@ def _pair_text(row, searched: int) -> str:
         f"(a) Harmonic mode of {_name(row)} that hybridises two soft spots, and (b) the two quartic modes behind it (first "
         f"red, overlap with the harmonic mode {row['overlap_quartic']:.2f}; second, found from the difference of the "
         f"two, purple, overlap {abs(row['overlap_harmonic']):.2f}; overlap of the two quartic modes "
-        f"{abs(row['overlap_first']):.2f}). {rule}."
+        f"{abs(row['overlap_first']):.2f}). {rule}.{choice.remark}"
     )
 
 
-def _phonon_text(row, searched: int) -> str:
+def _phonon_text(choice) -> str:
+    row, searched = choice.row, choice.searched
     rule = f"an overlap between {selection.SIZABLE_OVERLAP} and {selection.CLEARLY_MIXED}"
     rule = (
         f"Rule: largest ratio of the two N e of the samples with {rule}; {row['qualified']} of n = {searched} searched"
@@ -67,29 +74,26 @@ def _phonon_text(row, searched: int) -> str:
     return (
         f"(c) Harmonic mode of {_name(row)} hybridised with a phonon (N e = {row['participants_harmonic']:.0f}) and (d) "
         f"its quartic mode (N e = {row['participants_quartic']:.0f}, overlap "
-        f"{1 - row['harmonic_quartic_mismatch']:.2f}). {rule}."
+        f"{1 - row['harmonic_quartic_mismatch']:.2f}). {rule}.{choice.remark}"
     )
 
 
 def _pair(samples, paths):
-    """Row, fields and number of searched samples of the hybridised pair, in 3D if there is one."""
-    second = selection.second_modes(paths["second_quartic"])
+    """The hybridised pair, in 3D if there is one."""
     for dimension in (3, 2):
-        usable = selection.available(samples, paths, dimension).merge(second, on=["ensemble", "sample"])
-        if len(usable):
-            row = selection.hybridised_pair(usable)
-            return row, selection.read(row, paths), len(usable)
+        searched = selection.with_second_modes(selection.fine_in(samples, dimension), paths["second_quartic"])
+        if choice := selection.choose(selection.hybridised_pairs(searched), paths):
+            return choice
     raise InputError("figure 1 needs finished samples with harmonic, quartic and second quartic modes; none were given")
 
 
 def _phonon(samples, paths):
-    """Row, fields and number of searched samples of the mode hybridised with a phonon, in 2D if there is one."""
+    """The mode hybridised with a phonon, in 2D if there is one."""
     paths = {stage: files for stage, files in paths.items() if stage != "second_quartic"}
     for dimension in (2, 3):
-        usable = selection.available(samples, paths, dimension)
-        if len(usable):
-            row = selection.hybridised_with_phonon(usable)
-            return row, selection.read(row, paths), len(usable)
+        ranking = selection.hybridised_with_phonon(selection.fine_in(samples, dimension))
+        if choice := selection.choose(ranking, paths):
+            return choice
     raise InputError("figure 1 needs finished samples with harmonic and quartic modes; none were given")
 
 
@@ -97,29 +101,35 @@ def _name(row) -> str:
     return f"sample {row['sample']} of {row['ensemble']}"
 
 
-def _draw_pair(axes, spot) -> str:
+def _pair_scene(spot) -> Scene:
     first, psi = spot.modes["quartic"], spot.modes["harmonic"]
     fraction = FRACTION if spot.positions.shape[1] == 3 else 1.0
     psi = vectorfield.aligned(psi, first)
     second = vectorfield.aligned(spot.modes["second_quartic"], psi)
+    fields = [("harmonic mode", Field(psi, style.FIELD_BLUE, fraction))]
+    for name, mode, colour in (("first quartic mode", first, style.FIELD_RED),
+                               ("second quartic mode", second, style.FIELD_PURPLE)):  # fmt: skip
+        fields.append((name, Field(vectorfield.scaled_at(mode, psi), colour, fraction)))
     places = vectorfield.centred(spot.positions, spot.box_length, psi)
-    scaled = [vectorfield.scaled_at(mode, psi) for mode in (first, second)]
-    longest = max(vectorfield.largest_size(field) for field in (psi, *scaled))
-    vectorfield.draw(axes[0], places, spot.box_length, [Field(psi, style.FIELD_BLUE, fraction)], longest)
-    fields = [Field(scaled[0], style.FIELD_RED, fraction), Field(scaled[1], style.FIELD_PURPLE, fraction)]
-    vectorfield.draw(axes[1], places, spot.box_length, fields, longest)
-    return f"The largest {vectorfield.shown_fraction(psi, fraction)} of the displacements of each mode are shown."
+    return Scene("two soft spots", places, spot.box_length, fields)
 
 
-def _draw_phonon(axes, spot) -> None:
+def _phonon_scene(spot) -> Scene:
     mode = spot.modes["quartic"]
     psi = vectorfield.aligned(spot.modes["harmonic"], mode)
     fraction = 1.0 if spot.positions.shape[1] == 2 else 0.02
+    quartic = Field(vectorfield.scaled_at(mode, psi), style.FIELD_RED, fraction)
+    fields = [("harmonic mode", Field(psi, style.FIELD_BLUE, fraction)), ("quartic mode", quartic)]
     places = vectorfield.centred(spot.positions, spot.box_length, mode)
-    scaled = vectorfield.scaled_at(mode, psi)
-    longest = max(vectorfield.largest_size(field) for field in (psi, scaled))
-    vectorfield.draw(axes[0], places, spot.box_length, [Field(psi, style.FIELD_BLUE, fraction)], longest)
-    vectorfield.draw(axes[1], places, spot.box_length, [Field(scaled, style.FIELD_RED, fraction)], longest)
+    return Scene("soft spot and phonon", places, spot.box_length, fields)
+
+
+def _draw_row(axes, scene: Scene) -> None:
+    """The harmonic mode in the left panel and the quartic ones in the right, to one scale."""
+    fields = [field for _, field in scene.fields]
+    longest = vectorfield.longest_arrow([field.vectors for field in fields])
+    vectorfield.draw(axes[0], scene.places, scene.box_length, fields[:1], longest)
+    vectorfield.draw(axes[1], scene.places, scene.box_length, fields[1:], longest)
 
 
 if "snakemake" in globals():

@@ -6,45 +6,53 @@ import vectorfield
 from campaign_data import as_list, counts, read_samples
 from entry import run
 from vectorfield import Field
+from view import Scene
+from view import write as write_view
 
 from nqe_core.errors import InputError
 
+TITLE = "Figure 3. Harmonic and quartic mode of the softest sample."
 FRACTION = {2: 1.0, 3: 0.02}  # share of the displacements that is drawn
 
 
-def draw(observables, models, inherent_state, harmonic, quartic, pdf, png, caption=None):
+def draw(observables, models, inherent_state, harmonic, quartic, pdf, png, caption=None, view=None):
     """Draw Fig. 3 from the tables and from chunks, in 3D (a, b) and in 2D (c, d)."""
     samples = read_samples(observables, models)
     paths = {"inherent_state": as_list(inherent_state), "harmonic": as_list(harmonic), "quartic": as_list(quartic)}
-    rows = []
-    for dimension in (3, 2):
-        usable = selection.available(samples, paths, dimension)
-        if len(usable):
-            row = selection.softest(usable)
-            rows.append((row, selection.read(row, paths), usable))
+    rankings = [selection.softest(selection.fine_in(samples, dimension)) for dimension in (3, 2)]
+    choices = [(ranking, selection.choose(ranking, paths)) for ranking in rankings]
+    rows = [(ranking, choice) for ranking, choice in choices if choice]
     if not rows:
         raise InputError("figure 3 needs finished samples with harmonic and quartic modes in 3D or 2D; none were given")
 
     made, axes = style.field_panels(2.6, len(rows), 2, below=0.28)
-    sentences = []
-    for panels, letters, (row, spot, usable) in zip(axes, ("ab", "cd"), rows, strict=False):
-        _draw_row(panels, letters, row, spot)
-        sentences.append(_describe(letters, row, spot, usable, samples))
+    sentences, scenes = [], []
+    for panels, letters, (ranking, choice) in zip(axes, ("ab", "cd"), rows, strict=False):
+        scenes.append(_scene(choice.spot))
+        _draw_row(panels, letters, choice.row, scenes[-1])
+        sentences.append(_describe(letters, choice) + counts(samples, ranking))
     style.save(made, pdf, png)
-    style.write_caption(
-        caption or png, "Figure 3. Harmonic and quartic mode of the softest sample.", *sentences,
-        "The softest sample is the one with the lowest quartic mode. Boxes are periodic and shifted to centre it.",
-    )  # fmt: skip
+    sentences.append(
+        "The softest sample is the one with the lowest quartic mode. Boxes are periodic and shifted to centre it."
+    )
+    style.write_caption(caption or png, TITLE, *sentences)
+    if view:
+        write_view(view, TITLE, " ".join(sentences), scenes)
 
 
-def _draw_row(panels, letters: str, row, spot) -> None:
-    mode = spot.modes["quartic"]
+def _scene(spot) -> Scene:
+    mode, dimension = spot.modes["quartic"], spot.positions.shape[1]
     psi = vectorfield.aligned(spot.modes["harmonic"], mode)
-    fraction = FRACTION[spot.positions.shape[1]]
+    fields = [("harmonic mode", Field(psi, style.FIELD_BLUE, FRACTION[dimension])),
+              ("quartic mode", Field(mode, style.FIELD_RED, FRACTION[dimension]))]  # fmt: skip
     places = vectorfield.centred(spot.positions, spot.box_length, mode)
-    longest = max(vectorfield.largest_size(mode), vectorfield.largest_size(psi))
-    vectorfield.draw(panels[0], places, spot.box_length, [Field(psi, style.FIELD_BLUE, fraction)], longest)
-    vectorfield.draw(panels[1], places, spot.box_length, [Field(mode, style.FIELD_RED, fraction)], longest)
+    return Scene(f"{dimension}D", places, spot.box_length, fields)
+
+
+def _draw_row(panels, letters: str, row, scene: Scene) -> None:
+    longest = vectorfield.longest_arrow([field.vectors for _, field in scene.fields])
+    for panel, (_, field) in zip(panels, scene.fields, strict=True):
+        vectorfield.draw(panel, scene.places, scene.box_length, [field], longest)
     for panel, letter, symbol, frequency in (
         (panels[0], letters[0], r"\hat\psi", f"\\omega_2 = {row['harmonic_frequency']:.3f}"),
         (panels[1], letters[1], r"\hat\pi_4", f"\\omega_4 = {row['quartic_frequency']:.3f}"),
@@ -64,13 +72,14 @@ def differences(row) -> str:
     )
 
 
-def _describe(letters, row, spot, usable, samples) -> str:
+def _describe(letters, choice) -> str:
+    row, spot = choice.row, choice.spot
     share = vectorfield.shown_fraction(spot.modes["quartic"], FRACTION[spot.positions.shape[1]])
     return (
         f"({letters[0]}) Harmonic and ({letters[1]}) quartic mode in {spot.positions.shape[1]}D (sample {row['sample']} "
         f"of {row['ensemble']}; {share} of the displacements shown): relative difference of stiffness "
-        f"{100 * row['energy_difference']:.2g} %, of structure {row['harmonic_quartic_mismatch']:.2g}. "
-        + counts(samples, usable)
+        f"{100 * row['energy_difference']:.2g} %, of structure {row['harmonic_quartic_mismatch']:.2g}."
+        f"{choice.remark} "
     )
 
 

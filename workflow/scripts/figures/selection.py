@@ -28,22 +28,68 @@ class SoftSpot:
     modes: dict[str, np.ndarray]
 
 
+@dataclass(frozen=True)
+class Choice:
+    """A sample chosen by a rule.
+
+    Parameters
+    ----------
+    row : Series
+        Its row of the table.
+    spot : SoftSpot
+        Its fields.
+    searched : int
+        Number of samples that the rule looked at.
+    rank : int
+        Its place among them; above 1 where the fields of the better ones are not kept.
+    """
+
+    row: pd.Series
+    spot: SoftSpot
+    searched: int
+    rank: int
+
+    @property
+    def remark(self) -> str:
+        """What a caption says when the first sample by the rule could not be shown."""
+        return f" Number {self.rank} by this rule: fields are kept of some samples only." if self.rank > 1 else ""
+
+
 def index(paths, stage: str) -> pd.DataFrame:
-    """Stored samples of one stage: columns ensemble, sample, path."""
-    tables = [pd.DataFrame(columns=["ensemble", "sample", "path"])]
+    """Stored samples of one stage: columns ensemble, root_seed, sample, path."""
+    tables = [pd.DataFrame(columns=["ensemble", "root_seed", "sample", "path"])]
     for path in as_list(paths):
         with storage.ChunkReader(path, stage) as chunk:
-            samples = {"ensemble": chunk.attributes["ensemble"], "sample": chunk.column("sample"), "path": path}
-            tables.append(pd.DataFrame(samples))
+            own = {"ensemble": chunk.attributes["ensemble"], "root_seed": str(chunk.attributes.get("root_seed", ""))}
+            tables.append(pd.DataFrame({**own, "sample": chunk.column("sample"), "path": path}))
     return pd.concat(tables[1:] or tables, ignore_index=True)
 
 
-def available(samples: pd.DataFrame, paths: dict[str, list[str]], dimension: int) -> pd.DataFrame:
-    """Fine samples in one dimension whose fields of every stage in `paths` are at hand."""
-    chosen = samples[samples["fine"] & (samples["dimension"] == dimension)]
+def address(table: pd.DataFrame | pd.Series) -> list[str]:
+    """Columns that tell samples apart; only merged tables hold several root seeds."""
+    return [name for name in ("ensemble", "root_seed", "sample") if name in table]
+
+
+def at_hand(samples: pd.DataFrame, paths: dict[str, list[str]]) -> pd.DataFrame:
+    """The samples whose fields of every stage in `paths` are stored, in their order."""
     for stage, files in paths.items():
-        chosen = chosen.merge(index(files, stage)[["ensemble", "sample"]], on=["ensemble", "sample"])
-    return chosen
+        samples = samples.merge(index(files, stage)[address(samples)], on=address(samples))
+    return samples
+
+
+def choose(ranking: pd.DataFrame, paths: dict[str, list[str]]) -> Choice | None:
+    """The first sample of a ranking whose fields are at hand, or None."""
+    ranking = ranking.assign(rank=np.arange(1, len(ranking) + 1))
+    stored = at_hand(ranking, paths)
+    if stored.empty:
+        return None
+    row = stored.iloc[0]
+    return Choice(row, read(row, paths), len(ranking), int(row["rank"]))
+
+
+def fine_in(samples: pd.DataFrame, dimension: int) -> pd.DataFrame:
+    """Fine samples of one dimension."""
+    return samples[samples["fine"] & (samples["dimension"] == dimension)]
 
 
 def read(row: pd.Series, paths: dict[str, list[str]]) -> SoftSpot:
@@ -51,7 +97,8 @@ def read(row: pd.Series, paths: dict[str, list[str]]) -> SoftSpot:
     found = {}
     for stage, files in paths.items():
         places = index(files, stage)
-        places = places[(places["ensemble"] == row["ensemble"]) & (places["sample"] == row["sample"])]
+        for name in address(row):
+            places = places[places[name] == row[name]]
         if places.empty:
             raise InputError(f"no {stage} of sample {row['sample']} of {row['ensemble']} among the chunks given")
         with storage.ChunkReader(places.iloc[0]["path"], stage) as chunk:
@@ -62,6 +109,17 @@ def read(row: pd.Series, paths: dict[str, list[str]]) -> SoftSpot:
     # the harmonic stage keeps k modes a sample: the lowest is the first
     modes = {stage: fields["modes"].reshape(-1, *positions.shape)[0] for stage, fields in found.items()}
     return SoftSpot(row["ensemble"], int(row["sample"]), positions, float(state["box_length"]), modes)
+
+
+def with_second_modes(samples: pd.DataFrame, paths) -> pd.DataFrame:
+    """The samples that have a second quartic mode, with its overlaps overlap_harmonic and overlap_first.
+
+    The overlaps come from the chunks, or, in the reference tables, from their columns second_overlap_*.
+    """
+    columns = {"second_overlap_harmonic": "overlap_harmonic", "second_overlap_first": "overlap_first"}
+    if set(columns) <= set(samples):
+        return samples.dropna(subset=list(columns)).rename(columns=columns)
+    return samples.merge(second_modes(paths), on=["ensemble", "sample"])
 
 
 def second_modes(paths) -> pd.DataFrame:
@@ -76,46 +134,45 @@ def second_modes(paths) -> pd.DataFrame:
     return table[(table["failure"] == "") & table["converged"].astype(bool)].drop(columns=["failure", "converged"])
 
 
-def hybridised_pair(samples: pd.DataFrame) -> pd.Series:
-    """Fig. 1(a, b): of samples with second quartic modes, the one whose harmonic mode is most evenly two soft spots.
+def hybridised_pairs(samples: pd.DataFrame) -> pd.DataFrame:
+    """Fig. 1(a, b): samples with second quartic modes, first the one whose harmonic mode is most evenly two soft spots.
 
-    Largest min(|psi.pi4a|, |psi.pi4b|) among the samples with |pi4a.pi4b| < `NEARLY_ORTHOGONAL`; where there is none,
-    the two most different quartic modes. The row has these overlaps as overlap_quartic, overlap_harmonic and
-    overlap_first, and `qualified`, the number of samples with nearly orthogonal modes.
+    By falling min(|psi.pi4a|, |psi.pi4b|) among the samples with |pi4a.pi4b| < `NEARLY_ORTHOGONAL`; then the others, the
+    most different quartic modes first. Rows have these overlaps as overlap_quartic, overlap_harmonic and overlap_first,
+    and `qualified`, the number of samples with nearly orthogonal modes.
     """
     between = samples["overlap_first"].abs()
-    both = samples.assign(
-        overlap_quartic=1 - samples["harmonic_quartic_mismatch"], qualified=int((between < NEARLY_ORTHOGONAL).sum())
-    )
-    apart = both[between < NEARLY_ORTHOGONAL]
-    if apart.empty:
-        return both.loc[between.idxmin()]
-    return apart.loc[np.minimum(apart["overlap_quartic"], apart["overlap_harmonic"].abs()).idxmax()]
+    apart = between < NEARLY_ORTHOGONAL
+    both = samples.assign(overlap_quartic=1 - samples["harmonic_quartic_mismatch"], qualified=int(apart.sum()))
+    evenness = np.minimum(both["overlap_quartic"], both["overlap_harmonic"].abs())
+    return both.assign(order=np.where(apart, -evenness, between)).sort_values("order", kind="stable")
 
 
-def hybridised_with_phonon(samples: pd.DataFrame) -> pd.Series:
-    """Fig. 1(c, d): the sample whose harmonic mode is spread widest beyond the soft spot that it still carries.
+def hybridised_with_phonon(samples: pd.DataFrame) -> pd.DataFrame:
+    """Fig. 1(c, d): first the sample whose harmonic mode is spread widest beyond the soft spot that it still carries.
 
-    Largest ratio of N e of the harmonic mode to N e of its quartic mode among the samples with |psi.pi4| between
-    `SIZABLE_OVERLAP` and `CLEARLY_MIXED` (among all when there is none). The row has their number as `qualified`.
+    By falling ratio of N e of the harmonic mode to N e of its quartic mode among the samples with |psi.pi4| between
+    `SIZABLE_OVERLAP` and `CLEARLY_MIXED`, then the same of the others. Rows have the number of the former as `qualified`.
     """
     overlap = 1 - samples["harmonic_quartic_mismatch"]
-    mixed = samples[(overlap > SIZABLE_OVERLAP) & (overlap < CLEARLY_MIXED)]
-    mixed = (mixed if len(mixed) else samples).assign(qualified=len(mixed))
-    return mixed.loc[(mixed["participants_harmonic"] / mixed["participants_quartic"]).idxmax()]
+    mixed = (overlap > SIZABLE_OVERLAP) & (overlap < CLEARLY_MIXED)
+    ratio = samples["participants_harmonic"] / samples["participants_quartic"]
+    ranked = samples.assign(qualified=int(mixed.sum()), mixed=mixed, ratio=ratio)
+    return ranked.sort_values(["mixed", "ratio"], ascending=False, kind="stable")
 
 
-def softest(samples: pd.DataFrame) -> pd.Series:
-    """Fig. 3: the sample with the lowest quartic mode."""
-    return samples.loc[samples["quartic_frequency"].idxmin()]
+def softest(samples: pd.DataFrame) -> pd.DataFrame:
+    """Fig. 3: first the sample with the lowest quartic mode."""
+    return samples.sort_values("quartic_frequency", kind="stable")
 
 
-def representative_difference(samples: pd.DataFrame) -> pd.Series:
-    """Fig. 6: the sample with the median ratio |Delta| / omega_4^2 (Eq. 18) among the low-frequency samples.
+def representative_difference(samples: pd.DataFrame) -> pd.DataFrame:
+    """Fig. 6: first the sample with the median ratio |Delta| / omega_4^2 (Eq. 18), of the low-frequency samples.
 
     Low frequency is what Eqs. 15 and 16 are measured on (`laws.low_frequency`); all samples where there is none.
     """
     low = low_frequency(samples)
     soft = low if len(low) else samples
     ratio = np.sqrt(2 * soft["harmonic_quartic_mismatch"].clip(lower=0)) / soft["quartic_stiffness"]
-    return soft.loc[(ratio.rank(method="first") - (len(soft) + 1) / 2).abs().idxmin()]
+    distance = (ratio.rank(method="first") - (len(soft) + 1) / 2).abs()
+    return soft.assign(distance=distance).sort_values("distance", kind="stable")

@@ -15,6 +15,9 @@ CAMERA_DISTANCE = 3.0  # in box lengths, from the box's centre
 AZIMUTH, ELEVATION = math.radians(-62.0), math.radians(18.0)
 CORNERS = np.array([[x, y, z] for x in (-0.5, 0.5) for y in (-0.5, 0.5) for z in (-0.5, 0.5)])  # of the box
 FOG = 0.7  # how far the colour of the farthest arrow has faded to white
+SIDES = 14  # of the solid arrows' cross section
+SHAFT = 0.021  # largest diameter of a shaft in box lengths
+MOST_SPACINGS = 1.8
 LONGEST = {2: 0.11, 3: 0.19}  # length of the longest arrow in box lengths
 
 
@@ -85,6 +88,19 @@ def scaled_at_core(field: np.ndarray, mode: np.ndarray) -> np.ndarray:
     return field * (np.linalg.norm(mode[particle]) / size) if size > 0 else field
 
 
+def longest_arrow(fields: list[np.ndarray]) -> float:
+    """Displacement to be drawn with the longest arrow, for fields that share one scale, shape=(N, d) each.
+
+    The largest one; in the plane more, where extended fields would otherwise cover themselves: most arrows of the
+    densest field are no longer than `MOST_SPACINGS` distances between particles.
+    """
+    longest = max(largest_size(field) for field in fields)
+    if fields[0].shape[1] == 3:
+        return longest
+    typical = max(float(np.quantile(np.linalg.norm(field, axis=1), 0.9)) for field in fields)
+    return max(longest, typical * LONGEST[2] * math.sqrt(len(fields[0])) / MOST_SPACINGS)
+
+
 def draw(axes, positions: np.ndarray, box_length: float, fields: list[Field], longest: float | None = None) -> None:
     """Draw fields into an axes, in the plane (d = 2) or in space (d = 3). All fields share one scale.
 
@@ -96,7 +112,7 @@ def draw(axes, positions: np.ndarray, box_length: float, fields: list[Field], lo
         Displacement that is drawn with the longest arrow; the largest of all fields if not given.
     """
     dimension = positions.shape[1]
-    longest = longest or max(largest_size(field.vectors) for field in fields)
+    longest = longest or longest_arrow([field.vectors for field in fields])
     scale = LONGEST[dimension] / longest
     places = positions / box_length
     axes.set_axis_off()
@@ -139,39 +155,95 @@ def _draw_plane(axes, places: np.ndarray, fields: list[Field], scale: float) -> 
     axes.set_ylim(-0.52, 0.52)
 
 
-def _project(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Perspective view of points (..., 3) in box lengths: screen coordinates (..., 2) and depth towards the viewer."""
+def _view() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Unit vectors towards the viewer, to the right and upwards."""
     c, s = math.cos(AZIMUTH), math.sin(AZIMUTH)
     right = np.array([-s, c, 0.0])
     towards = np.array([c * math.cos(ELEVATION), s * math.cos(ELEVATION), math.sin(ELEVATION)])
-    up = np.cross(towards, right)
+    return towards, right, np.cross(towards, right)
+
+
+def _light() -> np.ndarray:
+    """Unit vector towards the light: from behind the viewer's left shoulder."""
+    towards, right, up = _view()
+    light = 0.7 * towards - 0.45 * right + 0.65 * up
+    return light / np.linalg.norm(light)
+
+
+def _project(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Perspective view of points (..., 3) in box lengths: screen coordinates (..., 2) and depth towards the viewer."""
+    towards, right, up = _view()
     depth = points @ towards
     magnification = CAMERA_DISTANCE / (CAMERA_DISTANCE - depth)
     return np.stack([points @ right, points @ up], axis=-1) * magnification[..., None], depth
 
 
+def _solid_arrows(tails: np.ndarray, tips: np.ndarray, width: float) -> tuple[np.ndarray, np.ndarray]:
+    """Faces of solid arrows (a shaft and a cone), short ones thinner.
+
+    Returns
+    -------
+    faces : ndarray, shape=(n, 3 SIDES, 4, 3)
+        Corners: sides of the shaft, of the cone (triangles, one corner twice) and of the cone's base.
+    normals : ndarray, shape=(n, 3 SIDES, 3)
+        Outward unit vectors.
+    """
+    along = tips - tails
+    length = np.maximum(np.linalg.norm(along, axis=1), 1e-12)[:, None]
+    along = along / length
+    helper = np.where(np.abs(along[:, 2:]) < 0.9, [[0.0, 0.0, 1.0]], [[1.0, 0.0, 0.0]])
+    first = np.cross(along, helper)
+    first /= np.linalg.norm(first, axis=1)[:, None]
+    angles = 2 * np.pi * np.arange(SIDES + 1) / SIDES
+    around = np.cos(angles)[:, None] * first[:, None] + np.sin(angles)[:, None] * np.cross(along, first)[:, None]
+    shaft = np.minimum(width, 0.16 * length)[..., None] / 2
+    head = np.minimum(0.5 * length, 2.6 * 2 * shaft[..., 0])
+    neck = (tips - along * head)[:, None]
+    tail, tip, cone = tails[:, None], tips[:, None] + 0 * around, 2.4 * shaft
+    rings = [tail + shaft * around, neck + shaft * around, neck + cone * around]
+    sides = [_between(rings[0], rings[1]), _between(rings[2], tip), _between(rings[1], rings[2])]
+    middle = around[:, :-1] + around[:, 1:]
+    middle /= np.linalg.norm(middle, axis=2)[..., None]
+    slanted = middle * head[:, None] + along[:, None] * cone
+    slanted /= np.linalg.norm(slanted, axis=2)[..., None]
+    return np.concatenate(sides, axis=1), np.concatenate([middle, slanted, -along[:, None] + 0 * middle], axis=1)
+
+
+def _between(lower: np.ndarray, upper: np.ndarray) -> np.ndarray:
+    """Quadrilaterals between two rings of points, shape=(n, SIDES, 4, 3)."""
+    return np.stack([lower[:, :-1], lower[:, 1:], upper[:, 1:], upper[:, :-1]], axis=2)
+
+
 def _draw_space(axes, places: np.ndarray, fields: list[Field], scale: float) -> None:
+    """Solid arrows lit from the upper left, which fade with depth and throw shadows on the floor."""
     _draw_box(axes)
+    towards, light = _view()[0], _light()
     shapes, colours, depths, shadows = [], [], [], []
     for field in fields:
         chosen = largest(field.vectors, field.fraction)
         step = field.vectors[chosen] * scale
-        ends = np.stack([places[chosen] - step / 2, places[chosen] + step / 2], axis=1)
-        screen, depth = _project(ends)
-        depth = depth.mean(axis=1)
+        tails, tips = places[chosen] - step / 2, places[chosen] + step / 2
+        faces, normals = _solid_arrows(tails, tips, SHAFT)
+        screen, depth = _project(faces)
+        depth = depth.mean(axis=2)
+        seen = (normals * (towards * CAMERA_DISTANCE - faces.mean(axis=2))).sum(axis=2) > 0
+        brightness = 0.7 + 0.3 * np.clip((normals * light).sum(axis=2), 0.0, 1.0)
+        shine = 0.45 * np.clip((normals * light).sum(axis=2), 0.0, 1.0) ** 12
+        colour = np.array(to_rgb(field.colour)) * brightness[..., None]
+        colour = colour + (1 - colour) * shine[..., None]
         near = np.clip((depth + 0.75) / 1.5, 0.0, 1.0)
-        shapes.append(_arrows(screen[:, 0], screen[:, 1], 0.010 + 0.012 * near))
-        colours.append(1 - (1 - np.array(to_rgb(field.colour))) * (1 - FOG * (1 - near) ** 1.5)[:, None])
-        depths.append(depth)
-        floor = ends.copy()
+        colour = 1 - (1 - colour) * (1 - FOG * (1 - near) ** 1.5)[..., None]
+        for parts, values in ((shapes, screen), (colours, colour), (depths, depth)):
+            parts.append(values[seen])
+        floor = np.stack([tails, tips], axis=1)
         floor[..., 2] = -0.5
         fallen, _ = _project(floor)
         shadows.append(_arrows(fallen[:, 0], fallen[:, 1], np.full(len(chosen), 0.012)))
     axes.add_collection(PolyCollection(np.concatenate(shadows), facecolors="0.90", edgecolors="none", zorder=1))
     order = np.argsort(np.concatenate(depths))  # the nearest last, over the others
     axes.add_collection(
-        PolyCollection(np.concatenate(shapes)[order], facecolors=np.concatenate(colours)[order], edgecolors="white",
-                       linewidths=0.25, zorder=3)
+        PolyCollection(np.concatenate(shapes)[order], facecolors=np.concatenate(colours)[order], edgecolors="face",
+                       linewidths=0.15, zorder=3)
     )  # fmt: skip
     corners, _ = _project(CORNERS)
     middle, half = (corners.max(axis=0) + corners.min(axis=0)) / 2, 0.51 * np.ptp(corners, axis=0).max()

@@ -1,0 +1,178 @@
+"""Reference data: packed tables keep what matters, merge by root seed, and refuse what does not fit together."""
+
+import json
+from dataclasses import asdict, replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from nqe_core import packed_tables, reference, tables
+from nqe_core.ensembles import Ensemble, read_sheet
+from nqe_core.errors import InputError
+from nqe_core.file_schema import SCHEMA_VERSION, Field
+from nqe_core.models import MODELS
+from nqe_core.storage import StorageError
+
+FIELDS = (Field("ensemble", "text"), Field("model", "text"), Field("sample", "int"), Field("walker", "int"),
+          Field("failure", "text"), Field("box_length"), Field("harmonic_stiffness"), Field("quartic_stiffness"),
+          Field("harmonic_eigenvalue_2"), Field("harmonic_quartic_mismatch"), Field("quartic_converged", "bool"),
+          Field("seconds"))  # fmt: skip
+PARAMETERS = {"number_density": 0.82}
+
+
+def chunk(path, samples, seed=7, commit="abc", parameters=None, ensemble="glass", failing=()):
+    """A chunk's table as `nqe observables` writes it."""
+    rng = np.random.default_rng(samples.start)
+    attributes = {"ensemble": ensemble, "model": "ipl3d", "model_parameters": parameters or PARAMETERS,
+                  "n_particles": 256, "temperature": 2.0, "root_seed": seed, "version": "0.1",
+                  "git_commit": commit}  # fmt: skip
+    rows = []
+    for sample in samples:
+        kappa = rng.random()
+        row = {"ensemble": ensemble, "model": "ipl3d", "sample": sample, "walker": sample // 2, "failure": "",
+               "box_length": 6.1, "harmonic_stiffness": kappa * (1 - 1e-7), "quartic_stiffness": kappa,
+               "harmonic_eigenvalue_2": rng.random(), "harmonic_quartic_mismatch": rng.random() * 1e-9,
+               "quartic_converged": True, "seconds": 0.1}  # fmt: skip
+        rows.append(row | ({"failure": "quench not converged: 1e-9"} if sample in failing else {}))
+    tables.write_table(path, FIELDS, attributes, rows)
+    return path
+
+
+def packed(folder, samples=range(8), **how):
+    path = folder / "glass.parquet"
+    packed_tables.pack_tables([chunk(folder / "chunk.parquet", samples, **how)], path)
+    return path
+
+
+def test_packing_loses_nothing_that_matters(tmp_path):
+    paths = [chunk(tmp_path / f"{k}.parquet", range(6 * k, 6 * k + 6)) for k in (1, 0)]
+    packed_tables.pack_tables(paths, tmp_path / "packed.parquet")
+    before = pd.concat([pd.read_parquet(path) for path in reversed(paths)], ignore_index=True)
+    merged = tmp_path / "merged.parquet"
+    packed_tables.merge_tables([tmp_path / "packed.parquet"], merged)
+    after = pd.read_parquet(merged)
+    assert after["sample"].tolist() == list(range(12)) and (after["root_seed"] == "7").all()
+    for name in ("harmonic_stiffness", "quartic_stiffness", "harmonic_eigenvalue_2", "box_length"):
+        assert (after[name] == before[name]).all()  # exact: the difference of stiffnesses is what Fig. 5 shows
+    difference = 1 - after["harmonic_stiffness"] / after["quartic_stiffness"]
+    assert difference.to_numpy() == pytest.approx(1e-7, rel=1e-6)
+    assert after["harmonic_quartic_mismatch"].to_numpy() == pytest.approx(before["harmonic_quartic_mismatch"], rel=1e-7)
+    assert after["quartic_converged"].all() and after["harmonic_quartic_mismatch"].dtype == float
+
+
+def test_packed_tables_are_small(tmp_path):
+    path = packed(tmp_path, range(2000))
+    # three random doubles that stay exact and a float in each row; the rest compresses to nearly nothing
+    assert path.stat().st_size < 2000 * 33 < (tmp_path / "chunk.parquet").stat().st_size
+
+
+def test_provenance_counts_samples_failures_and_builds(tmp_path):
+    paths = [
+        chunk(tmp_path / "0.parquet", range(5), failing=(1, 2)),
+        chunk(tmp_path / "1.parquet", range(5, 7), commit="def"),
+    ]
+    found = packed_tables.pack_tables(paths, tmp_path / "glass.parquet", {"second_overlap_first": {3: 0.5}})
+    assert found == {"root_seed": "7", "model_parameters": PARAMETERS, "samples": 7,
+                     "failed": {"quench not converged": 2}, "builds": {"0.1 abc": 5, "0.1 def": 2}}  # fmt: skip
+    column = pd.read_parquet(tmp_path / "glass.parquet")["second_overlap_first"]
+    assert column[3] == 0.5 and column.notna().sum() == 1
+
+
+def test_batches_of_several_seeds_merge(tmp_path):
+    paths = [packed(tmp_path / str(seed), seed=seed) for seed in (1, 2**70)]
+    packed_tables.merge_tables(paths, tmp_path / "all.parquet")
+    merged = pd.read_parquet(tmp_path / "all.parquet")
+    assert len(merged) == 16 and not merged.duplicated(["ensemble", "root_seed", "sample"]).any()
+    assert set(merged["root_seed"]) == {"1", str(2**70)}
+
+
+def refused(paths, tmp_path):
+    with pytest.raises((InputError, StorageError)) as error:
+        packed_tables.merge_tables(paths, tmp_path / "all.parquet")
+    assert "\n" not in str(error.value) and not (tmp_path / "all.parquet").exists()
+    return str(error.value)
+
+
+def test_a_sample_that_two_batches_have_is_refused(tmp_path):
+    paths = [packed(tmp_path / "a", range(8)), packed(tmp_path / "b", range(6, 9))]
+    assert "sample 6 of glass with root seed 7 is also in" in refused(paths, tmp_path)
+
+
+def test_other_models_and_tables_that_are_not_packed_are_refused(tmp_path):
+    mine = packed(tmp_path / "a")
+    other = packed(tmp_path / "b", seed=8, parameters={"number_density": 0.9})
+    assert "model_parameters is {'number_density': 0.9}, but" in refused([mine, other], tmp_path)
+    assert "not a packed table" in refused([tmp_path / "a/chunk.parquet"], tmp_path)
+
+
+def test_other_schema_versions_are_refused(tmp_path, monkeypatch):
+    old = packed(tmp_path / "old")
+    monkeypatch.setattr(packed_tables, "SCHEMA_VERSION", SCHEMA_VERSION + 1)
+    assert f"schema version {SCHEMA_VERSION}, this version of nqe reads {SCHEMA_VERSION + 1}" in refused(
+        [old], tmp_path
+    )
+
+
+def test_chunks_of_several_seeds_are_not_one_batch(tmp_path):
+    paths = [chunk(tmp_path / f"{seed}.parquet", range(4), seed=seed) for seed in (1, 2)]
+    with pytest.raises(InputError, match="root_seed is 2, but 1 in"):
+        packed_tables.pack_tables(paths, tmp_path / "glass.parquet")
+
+
+ROW = Ensemble("glass", "ipl3d", 256, 2.0, 8, 2, 4, 1, "quench", 0.0, 0.2, 10, 10)
+
+
+def batch(folder, name, row=ROW, samples=8, schema=SCHEMA_VERSION):
+    content = {"schema_version": schema, "ensembles": {row.ensemble: {"sheet_row": asdict(row), "samples": samples}}}
+    (folder / name).mkdir(parents=True)
+    packed_tables.pack_tables([chunk(folder / "chunk", range(samples))], folder / name / "glass.parquet")
+    reference.write_provenance(folder / name, content)
+
+
+def test_sheet_of_all_batches(tmp_path):
+    batch(tmp_path, "a", samples=5)
+    batch(tmp_path, "b", replace(ROW, n_samples=100, samples_per_chunk=20))
+    rows = reference.merged_rows(reference.batches(tmp_path))
+    assert [row.n_samples for row in rows] == [13]
+    reference.write_sheet(tmp_path / "campaign.tsv", rows)
+    assert read_sheet(tmp_path / "campaign.tsv", MODELS) == tuple(rows)
+
+
+def test_batches_that_prepared_their_glasses_differently_are_refused(tmp_path):
+    batch(tmp_path, "a")
+    batch(tmp_path, "b", replace(ROW, burn_in=20))
+    with pytest.raises(InputError, match="batch b: burn_in of glass is 20, but 10 in batch a"):
+        reference.merged_rows(reference.batches(tmp_path))
+
+
+def test_provenance_of_another_schema_is_refused(tmp_path):
+    batch(tmp_path, "a", schema=SCHEMA_VERSION + 1)
+    with pytest.raises(InputError, match="this version of nqe reads"):
+        reference.batches(tmp_path)
+    (tmp_path / "a" / "provenance.json").write_text("{")
+    with pytest.raises(InputError, match="not a batch's provenance"):
+        reference.batches(tmp_path)
+
+
+def test_changed_and_missing_files_are_found(tmp_path):
+    batch(tmp_path, "a")
+    reference.check_files(tmp_path)
+    table = tmp_path / "a" / "glass.parquet"
+    content = table.read_bytes()
+    table.write_bytes(content[:-1] + b"x")
+    with pytest.raises(InputError, match="is not the file that"):
+        reference.check_files(tmp_path)
+    table.unlink()
+    with pytest.raises(InputError, match="is missing"):
+        reference.check_files(tmp_path)
+
+
+def test_provenance_names_what_it_was_made_with(tmp_path):
+    found = packed_tables.pack_tables([chunk(tmp_path / "0.parquet", range(5))], tmp_path / "glass.parquet")
+    content = json.loads(json.dumps(reference.provenance("mine", {"glass": ROW}, {"glass": found})))
+    assert content["campaign"] == "mine" and content["root_seed"] == "7"
+    assert (
+        content["ensembles"]["glass"]["sheet_row"]["n_samples"] == 8 and content["ensembles"]["glass"]["samples"] == 5
+    )
+    assert {"python", "numpy", "numba"} <= set(content["versions"])

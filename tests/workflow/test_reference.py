@@ -1,0 +1,127 @@
+"""Reference data: packed from the tiny campaign, merged with a second root seed's, and drawn without computing."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+
+import pandas as pd
+import pyarrow.parquet as parquet
+import pytest
+from workflow_runs import ROOT, Workdir, new_workdir
+
+pytestmark = pytest.mark.slow
+
+PACK = ROOT / "workflow/scripts/pack_reference.py"
+FIELD_FIGURES = ("fig1", "fig3", "fig6")
+
+
+def pack(workdir: Workdir, results, *options: str) -> subprocess.CompletedProcess:
+    command = [sys.executable, str(PACK), "tiny", "--results", str(results), *options]
+    return subprocess.run(command, cwd=workdir.path, capture_output=True, text=True, timeout=120, check=False)
+
+
+@pytest.fixture(scope="module")
+def packed(tiny, tmp_path_factory) -> Workdir:
+    """A folder with the tiny campaign as reference data, and nothing else."""
+    workdir = new_workdir(tmp_path_factory.mktemp("reference") / "campaign")
+    done = pack(workdir, tiny.path / "results/tiny")
+    assert done.returncode == 0, done.stderr
+    assert "ipl2d_n64: 12 of 12 samples, 0 failed" in done.stdout
+    return workdir
+
+
+@pytest.fixture(scope="module")
+def drawn(packed) -> Workdir:
+    """The reference with everything that is drawn from it."""
+    run = packed.snakemake("--config", "campaign=reference")
+    assert run.status == 0, run.text[-6000:]
+    assert run.count("liquid") == run.count("cubic") == 0  # nothing is computed
+    return packed
+
+
+def test_batch_says_where_it_comes_from(packed, tiny):
+    batch = packed.path / "reference/tiny_20200323"
+    content = json.loads((batch / "provenance.json").read_text())
+    made = parquet.read_schema(tiny.path / "results/tiny/ipl2d_n64/observables/0000.parquet").metadata[b"nqe"]
+    commit = json.loads(made)["git_commit"]
+    for part in content["ensembles"].values():
+        assert [build.split()[1] for build in part["builds"]] == [commit]
+        assert part["samples"] == part["sheet_row"]["n_samples"]
+    assert content["root_seed"] == "20200323"
+    fields = {path.stem for path in (batch / "fields").glob("*.h5")}
+    assert {"ipl3d_n256_second_quartic", "ipl3d_n256_inherent_state", "ipl2d_n100_quartic"} <= fields
+
+
+def test_reference_gives_the_campaigns_numbers(drawn, tiny):
+    ours, theirs = (pd.read_csv(workdir.path / f"results/{name}/scorecard.csv") for workdir, name in
+                    ((drawn, "reference"), (tiny, "tiny")))  # fmt: skip
+    assert (ours[["source", "claim", "n", "verdict"]] == theirs[["source", "claim", "n", "verdict"]]).all(axis=None)
+    for column in ("ours", "error"):  # packed numbers have seven digits
+        assert ours[column].to_numpy() == pytest.approx(theirs[column].to_numpy(), rel=1e-4, abs=1e-6, nan_ok=True)
+
+
+@pytest.mark.parametrize("figure", FIELD_FIGURES)
+def test_field_figures_show_the_same_samples(drawn, tiny, figure):
+    """The fields that are kept are those that the rules choose; captions count all samples, not the few with fields."""
+    ours, theirs = ((workdir.path / f"results/{name}/figures/{figure}.rst").read_text() for workdir, name in
+                    ((drawn, "reference"), (tiny, "tiny")))  # fmt: skip
+    assert ours == theirs and "by this rule" not in ours
+
+
+def test_every_figure_and_table_comes_out(drawn):
+    results = drawn.path / "results/reference"
+    for name in [*(f"figures/fig{n}.pdf" for n in range(1, 10)), "figures/predictions.png", "tables/table1.md"]:
+        assert (results / name).stat().st_size > 500
+    assert pd.read_csv(results / "tables/table1.csv")["made"].tolist() == [12, 12, 8, 2, 4, 4]
+
+
+def test_two_batches_are_one_reference(packed, tiny, tmp_path):
+    """A batch with another root seed doubles the samples; the same root seed under another name is refused."""
+    workdir = new_workdir(tmp_path / "both")
+    shutil.copytree(packed.path / "reference", workdir.path / "reference")
+    done = pack(workdir, tiny.path / "results/tiny", "--batch", "again")
+    assert done.returncode == 2 and done.stderr.count("\n") == 1
+    assert "with root seed 20200323 is also in" in done.stderr
+    assert sorted(path.name for path in (workdir.path / "reference").iterdir()) == ["campaign.tsv", "tiny_20200323"]
+
+    other = tmp_path / "results/tiny"
+    for table in sorted((tiny.path / "results/tiny").glob("*/observables/*.parquet")):
+        copy = other / table.relative_to(tiny.path / "results/tiny")
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        content = parquet.read_table(table)
+        header = {**json.loads(content.schema.metadata[b"nqe"]), "root_seed": 1}
+        parquet.write_table(content.replace_schema_metadata({"nqe": json.dumps(header)}), copy)
+    done = pack(workdir, other)
+    assert done.returncode == 0, done.stderr
+    targets = [f"results/reference/{name}" for name in ("tables/table1.csv", "figures/fig7.pdf")]
+    run = workdir.snakemake(*targets, "--config", "campaign=reference")
+    assert run.status == 0, run.text[-4000:]
+    table = pd.read_csv(workdir.path / targets[0])
+    assert table["made"].tolist() == [24, 24, 16, 4, 8, 8] == table["asked for"].tolist()
+
+
+def test_part_of_a_campaign_can_be_packed(packed, tiny, tmp_path):
+    """What a campaign has made so far counts; its sheet says how many there are."""
+    part = tmp_path / "results/tiny/ipl2d_n64/observables"
+    part.mkdir(parents=True)
+    shutil.copy(tiny.path / "results/tiny/ipl2d_n64/observables/0001.parquet", part)
+    workdir = new_workdir(tmp_path / "part")
+    done = pack(workdir, tmp_path / "results/tiny")
+    assert done.returncode == 0, done.stderr
+    assert "ipl2d_n64: 6 of 12 samples, 0 failed\nipl2d_n100: 0 of 12" in done.stdout
+    run = workdir.snakemake("results/reference/scorecard.csv", "--config", "campaign=reference")
+    assert run.status == 0, run.text[-4000:]
+
+
+def test_without_reference_data_one_line_says_how_to_make_it(workdir):
+    run = workdir.dry_run(campaign="reference")
+    assert run.status != 0 and "`make reference CAMPAIGN=...` packs a campaign's" in run.text
+
+
+def test_nothing_to_pack_is_one_line(workdir):
+    done = pack(workdir, workdir.path / "results/tiny")
+    assert done.returncode == 2 and done.stderr.startswith("nqe: error: ") and done.stderr.count("\n") == 1
+    assert not (workdir.path / "reference/campaign.tsv").exists()
