@@ -18,10 +18,12 @@ import numpy as np
 
 from nqe_core.errors import InputError
 from nqe_core.file_schema import STAGES
+from nqe_core.foreign_glasses import parse_diameters
 from nqe_core.models import MODELS, Model
 from nqe_core.relaxation_table import read_relaxation, relaxation_time
 
-PREPARATIONS = ("quench", "cool")
+# what a row says about a liquid, and what it must say where glasses are read instead
+WITHOUT_LIQUID = {"samples_per_walker": 1, "cooling_rate": 0.0, "swap_fraction": 0.0, "burn_in": 0, "spacing": 0}
 
 NAME = re.compile(r"[a-z0-9_]+")
 
@@ -48,8 +50,8 @@ class Ensemble:
         Samples per file and job; a multiple of `samples_per_walker`.
     n_modes : int
         Number of harmonic modes per sample.
-    preparation : {"quench", "cool"}
-        Instantaneous quench, or cooling at `cooling_rate` before it.
+    preparation : {"quench", "cool", "read"}
+        Instantaneous quench, or cooling at `cooling_rate` before it; "read" where the source holds inherent states.
     cooling_rate : float
         Temperature per unit time; 0 for a quench.
     swap_fraction : float
@@ -57,6 +59,12 @@ class Ensemble:
     burn_in, spacing : int
         Sweeps before the first sample of a walker, and between its samples. A sheet may count them in relaxation times
         of the liquid: `12tau` (see `read_sheet`).
+    source : str
+        Path or pattern of other programs' files; the samples are read and not made. '' for samples that are made.
+    diameters : str
+        Of the source's types, `A=1.0,B=1.4`; '' where its files have sizes.
+    length_unit : float
+        Length of the smallest diameter in the source's unit of length.
     """
 
     ensemble: str
@@ -72,18 +80,29 @@ class Ensemble:
     swap_fraction: float
     burn_in: int
     spacing: int
+    source: str = ""
+    diameters: str = ""
+    length_unit: float = 1.0
 
     def __post_init__(self) -> None:
         check_name(self.ensemble)
-        for name in ("n_particles", "n_samples", "samples_per_walker", "samples_per_chunk", "n_modes", "burn_in"):
+        for name in ("n_particles", "n_samples", "samples_per_walker", "samples_per_chunk", "n_modes"):
             if getattr(self, name) < 1:
                 self._refuse(name, "must be at least 1")
         if not (math.isfinite(self.parent_temperature) and self.parent_temperature > 0):
             self._refuse("parent_temperature", "must be a positive temperature")
         if self.samples_per_chunk % self.samples_per_walker:
             self._refuse("samples_per_chunk", f"must be a multiple of samples_per_walker ({self.samples_per_walker})")
-        if self.preparation not in PREPARATIONS:
-            self._refuse("preparation", f"must be one of {', '.join(PREPARATIONS)}")
+        allowed = ("quench", "read") if self.source else ("quench", "cool")
+        if self.preparation not in allowed:
+            self._refuse("preparation", f"must be one of {', '.join(allowed)}")
+        if self.source:
+            self._check_read()
+            return
+        if self.diameters or self.length_unit != 1.0:
+            self._refuse("diameters" if self.diameters else "length_unit", "is for rows with a source")
+        if self.burn_in < 1:
+            self._refuse("burn_in", "must be at least 1")
         if not (math.isfinite(self.cooling_rate) and self.cooling_rate >= 0):
             self._refuse("cooling_rate", "must not be negative")
         if (self.preparation == "cool") != (self.cooling_rate > 0):
@@ -92,6 +111,16 @@ class Ensemble:
             self._refuse("swap_fraction", "must be in [0, 1)")
         if self.spacing < (1 if self.samples_per_walker > 1 else 0):
             self._refuse("spacing", "must be at least 1 sweep when a walker makes several samples")
+
+    def _check_read(self) -> None:
+        """A row whose samples are read says nothing about a liquid."""
+        for name, value in WITHOUT_LIQUID.items():
+            if getattr(self, name) != value:
+                self._refuse(name, f"must be {value:g}: the samples are read from {self.source}")
+        if not (math.isfinite(self.length_unit) and self.length_unit > 0):
+            self._refuse("length_unit", "must be positive")
+        if self.diameters:
+            parse_diameters(self.diameters)
 
     def _refuse(self, column: str, rule: str) -> None:
         raise InputError(f"ensemble {self.ensemble!r}: {column} is {getattr(self, column)!r}, {rule}")
@@ -268,8 +297,11 @@ def _counted_in_sweeps(values: dict[str, str], table: Path, sampler: str) -> dic
 
 def _parse(values: dict[str, str]) -> Ensemble:
     kinds = {field.name: {"int": int, "float": float, "str": str}[field.type] for field in fields(Ensemble)}
+    optional = {field.name for field in fields(Ensemble) if field.default is not MISSING}
     parsed = {}
     for name, text in values.items():
+        if not text and name in optional:
+            continue
         try:
             parsed[name] = kinds[name](text)
         except ValueError:

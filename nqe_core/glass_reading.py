@@ -79,7 +79,7 @@ def read_job(
     InputError
         In one line, which file and why: see `foreign_glasses`; too few samples, different N, or not an inherent state.
     """
-    samples, glasses = _glasses(files, origin.model, conventions, first_sample, n_samples)
+    used, samples, glasses = _glasses(files, origin.model, conventions, first_sample, n_samples)
     wanted = n_particles or glasses[0][1].n_particles
     for where, glass in glasses:
         if glass.n_particles != wanted:
@@ -98,7 +98,7 @@ def read_job(
             yield attempt(fields, sample, [], lambda glass=glass: _row(glass, origin.model, quench_tolerance, pause))
 
     parameters = {
-        "source": {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in files},
+        "source": {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in used},
         "conventions": conventions.record(),
         "tolerance": quench_tolerance,
         "preparation": "read" if quench_tolerance is None else "quench",
@@ -131,16 +131,16 @@ def _glasses(files, model, conventions, first_sample, n_samples) -> tuple[range,
     if stop > found or first_sample >= found:
         raise InputError(f"{files[0]}{' ...' if len(files) > 1 else ''}: {found} samples, but {stop} are needed")
     samples = range(first_sample, stop)
-    if len(files) > 1:
-        frames = []
-        for sample in samples:
-            of_file = read_frames(files[sample], conventions.file_format)
-            if len(of_file) > 1:
-                raise InputError(f"{files[sample]}: {len(of_file)} frames; one of several files must hold one sample")
-            frames += of_file
+    if len(files) == 1:
+        frames, used = frames[first_sample:stop], files
     else:
-        frames = frames[first_sample:stop]
-    return samples, [(frame.where, configuration_of(frame, model, conventions)) for frame in frames]
+        frames, used = [], files[first_sample:stop]
+        for path in used:
+            of_file = read_frames(path, conventions.file_format)
+            if len(of_file) > 1:
+                raise InputError(f"{path}: {len(of_file)} frames; one of several files must hold one sample")
+            frames += of_file
+    return used, samples, [(frame.where, configuration_of(frame, model, conventions)) for frame in frames]
 
 
 def _row(glass: Configuration, model: Model, tolerance: float | None, pause: Pause) -> dict:

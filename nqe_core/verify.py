@@ -178,7 +178,7 @@ class _Ensemble:
                     self.report.problems.append(f"{file.path}: sample {sample} is also in {owner[sample]}")
                     break
                 owner[sample] = file.path
-        if self.row and stage in REQUIRED:
+        if self.row and stage in REQUIRED and not (self.row.source and stage == "liquid"):
             expected, source = set(range(self.row.n_samples)), "the sheet asks for"
         else:
             expected, source = set(range(max(owner, default=-1) + 1)), "there must be"

@@ -2,7 +2,7 @@
 #
 # needs   config/config.yaml, config/models.yaml, config/campaigns/{campaign}.tsv, workflow/schemas/*.yaml;
 #         of the campaign `reference` nothing is computed: its tables and fields lie in reference/, and so does its sheet
-# makes   nothing; it defines CAMPAIGN, RESULTS, SHEET, MODEL_FILE, ENSEMBLES
+# makes   nothing; it defines CAMPAIGN, RESULTS, SHEET, MODEL_FILE, ENSEMBLES, SOURCES
 
 import difflib
 import json
@@ -14,6 +14,7 @@ from jsonschema.exceptions import best_match
 
 from nqe_core.ensembles import read_sheet
 from nqe_core.errors import InputError
+from nqe_core.foreign_glasses import source_files
 from nqe_core.models import Model
 from nqe_core.roles import FieldRoles, of_model as ensembles_of_model
 
@@ -75,6 +76,16 @@ def load_sheet(path, models):
     return {row.ensemble: row for row in rows}
 
 
+def load_sources(ensembles):
+    """Files of the rows that read their samples; how many frames they hold is seen when they are read."""
+    sources = {name: source_files(row.source) for name, row in ensembles.items() if row.source}
+    for name, files in sources.items():
+        row = ensembles[name]
+        if 1 < len(files) < row.n_samples:
+            stop(f"{SHEET}: ensemble {name!r}: {row.source} names {len(files)} files for {row.n_samples} samples")
+    return sources
+
+
 check(config, "config.schema.yaml", "config/config.yaml or --config")
 
 REFERENCE = "reference"
@@ -86,12 +97,23 @@ MODEL_FILE = "config/models.yaml"
 try:
     MODELS = load_models(MODEL_FILE)
     ENSEMBLES = load_sheet(SHEET, MODELS)
+    SOURCES = load_sources(ENSEMBLES)
 except InputError as error:
     stop(error)
 
 # --- chunks ---------------------------------------------------------------------------------------------------------
 
 STAGES = ("liquid", "inherent_state", "harmonic", "quartic", "cubic")
+
+
+def one_of(ensembles):
+    """Wildcard constraint: any of these names, and nothing when there is none."""
+    return "|".join(ensembles) or "(?!)"
+
+
+# ensembles whose samples are made from liquids, and those that are read from other programs' files
+MADE = [name for name in ENSEMBLES if name not in SOURCES]
+READ = list(SOURCES)
 
 
 def stage_files(stage, ensembles, first=None):
@@ -108,7 +130,7 @@ def every_chunk():
     """
     if CAMPAIGN == REFERENCE:
         return []
-    files = [file for stage in STAGES for file in stage_files(stage, ENSEMBLES)]
+    files = [file for stage in STAGES for file in stage_files(stage, MADE if stage == "liquid" else ENSEMBLES)]
     return files + searched_files("second_quartic") + [file for name in ENSEMBLES for file in observable_chunks(name)]
 
 
@@ -191,6 +213,30 @@ def chunks_of_ensemble(wildcards):
 def gather_command(wildcards):
     """Chunks make a whole ensemble; batches of the reference are samples of several root seeds, not all of a sheet."""
     return "merge" if CAMPAIGN == REFERENCE else "gather"
+
+
+def liquid_if_made(wildcards):
+    """The chunk's liquid; none where glasses are read."""
+    return f"{RESULTS}/{wildcards.ensemble}/liquid/{wildcards.chunk}.h5" if wildcards.ensemble in MADE else []
+
+
+def chunk_sources(wildcards):
+    """Files that hold the chunk's samples: all frames are in one file, or each sample has its own."""
+    files = SOURCES[wildcards.ensemble]
+    chosen = files if len(files) == 1 else [files[sample] for sample in samples(wildcards)]
+    return [str(file) for file in chosen]
+
+
+def source_options(wildcards):
+    """What the sheet says about files that are read."""
+    row = ENSEMBLES[wildcards.ensemble]
+    options = f"--length-unit {row.length_unit}" if row.length_unit != 1 else ""
+    options += f" --diameters {row.diameters}" if row.diameters else ""
+    return options + (f" --quench --tolerance {config['quench']['tolerance']}" if row.preparation == "quench" else "")
+
+
+def source_pattern(wildcards):
+    return ENSEMBLES[wildcards.ensemble].source
 
 
 def sheet_row(wildcards):

@@ -1,6 +1,6 @@
-# Glasses: equilibrium liquids and their inherent states.
+# Glasses: equilibrium liquids and their inherent states, or glasses of other programs.
 #
-# needs   config/campaigns/{campaign}.tsv, config/models.yaml
+# needs   config/campaigns/{campaign}.tsv, config/models.yaml, and the sources that the sheet names
 # makes   <results>/{ensemble}/liquid/{chunk}.h5
 #         <results>/{ensemble}/inherent_state/{chunk}.h5
 
@@ -43,6 +43,8 @@ rule inherent_state:
         "<results>/{ensemble}/inherent_state/{chunk}.h5",
     log:
         "<logs>/inherent_state/{ensemble}/{chunk}.log",
+    wildcard_constraints:
+        ensemble=one_of(MADE),
     resources:
         tasks=1,
     params:
@@ -53,4 +55,35 @@ rule inherent_state:
     shell:
         "{params.launcher} nqe quench {input} --ranks {resources.tasks}"
         " {params.preparation} --tolerance {params.tolerance}"
+        " --max-failed-fraction {params.max_failed} --output {output} 2> {log}"
+
+
+rule glass_of_other_program:
+    """Configurations that the sheet names as a source, quenched where it says so."""
+    input:
+        chunk_sources,
+    output:
+        "<results>/{ensemble}/inherent_state/{chunk}.h5",
+    log:
+        "<logs>/inherent_state/{ensemble}/{chunk}.log",
+    wildcard_constraints:
+        ensemble=one_of(READ),
+    resources:
+        tasks=1,
+    params:
+        source=source_pattern,
+        row=sheet_row,
+        model_parameters=model_parameters,
+        first_sample=first_sample,
+        n_samples=samples_in_chunk,
+        options=source_options,
+        root_seed=config["root_seed"],
+        max_failed=config["max_failed_fraction"],
+        launcher=launcher,
+    shell:
+        "{params.launcher} nqe read {params.source:q} --ranks {resources.tasks}"
+        " --model {params.row[model]} --model-parameters {params.model_parameters:q}"
+        " --ensemble {wildcards.ensemble} --n-particles {params.row[n_particles]}"
+        " --parent-temperature {params.row[parent_temperature]} --root-seed {params.root_seed}"
+        " --first-sample {params.first_sample} --n-samples {params.n_samples} {params.options}"
         " --max-failed-fraction {params.max_failed} --output {output} 2> {log}"

@@ -8,7 +8,7 @@
 rule observables:
     """omega^2, tau, chi, e, nu of every mode, their overlaps, and G = (d2U/dgamma2 - Xi.M^+.Xi)/V."""
     input:
-        liquid="<results>/{ensemble}/liquid/{chunk}.h5",
+        liquid=liquid_if_made,
         inherent_state="<results>/{ensemble}/inherent_state/{chunk}.h5",
         harmonic="<results>/{ensemble}/harmonic/{chunk}.h5",
         quartic="<results>/{ensemble}/quartic/{chunk}.h5",
