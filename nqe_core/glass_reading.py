@@ -14,11 +14,12 @@ from nqe_core.energy import force_ratio, pair_sums
 from nqe_core.ensembles import check_name, check_seed
 from nqe_core.errors import InputError
 from nqe_core.file_schema import stage_fields
+from nqe_core.fire import QuenchResult
 from nqe_core.foreign_glasses import Conventions, configuration_of
 from nqe_core.jobs import Checkpoint, Job, Pause, attempt, job_attributes
 from nqe_core.models import Model
 from nqe_core.particle_files import read_frames
-from nqe_core.stages import inherent_state_row
+from nqe_core.stages import inherent_state_row, quenched_row
 
 # A glass that is read and not quenched must be an inherent state: to the residual that is asked of its modes.
 STABLE = 1e-8
@@ -146,16 +147,15 @@ def _glasses(files, model, conventions, first_sample, n_samples) -> tuple[range,
 def _row(glass: Configuration, model: Model, tolerance: float | None, pause: Pause) -> dict:
     """The sample's row: quenched, or as it was read."""
     if tolerance is not None:
-        return inherent_state_row(glass, model, tolerance, pause)
+        return quenched_row(glass, model, tolerance, pause)
     final = glass.wrapped()
     energy, virial, _ = pair_sums(final, model)
-    return {
-        "positions": final.positions,
-        "diameters": final.diameters,
-        "box_length": final.box_length,
-        "energy": energy / final.n_particles,
-        "pressure": virial / (final.dimension * final.volume),
-        "force_ratio": force_ratio(final, model),
-        "iterations": 0,
-        "converged": True,
-    }
+    state = QuenchResult(
+        configuration=final,
+        energy=energy / final.n_particles,
+        pressure=virial / (final.dimension * final.volume),
+        force_ratio=force_ratio(final, model),
+        converged=True,
+        force_evaluations=0,
+    )
+    return inherent_state_row(state)

@@ -15,7 +15,7 @@ from nqe_core.elasticity import nonaffine_velocities
 from nqe_core.ensembles import random_stream
 from nqe_core.errors import InputError
 from nqe_core.file_schema import stage_fields
-from nqe_core.fire import quench
+from nqe_core.fire import QuenchResult, quench
 from nqe_core.harmonic import HarmonicModes, lowest_modes
 from nqe_core.interactions import Interactions
 from nqe_core.jobs import Job, Pause, SampleFailure, sample_job
@@ -41,13 +41,18 @@ def _mode(readers: Readers, stage: str, sample: int) -> np.ndarray:
     return modes[0] if stage == "harmonic" else modes
 
 
-def inherent_state_row(configuration: Configuration, model: Model, tolerance: float, pause: Pause) -> dict:
+def quenched_row(configuration: Configuration, model: Model, tolerance: float, pause: Pause) -> dict:
     """Values of a sample of stage inherent_state: the configuration quenched to a force ratio of `tolerance`."""
     result = quench(configuration, model, tolerance=tolerance, between_blocks=pause)
     if not result.converged:
         raise SampleFailure(
             f"quench not converged: force ratio {result.force_ratio:.1e} after {result.iterations} evaluations"
         )
+    return inherent_state_row(result)
+
+
+def inherent_state_row(result: QuenchResult) -> dict:
+    """Values of a sample of stage inherent_state; a crystal fails."""
     final = result.configuration
     peak = structure_peak(final)
     if is_crystalline(peak, final.n_particles):
@@ -102,7 +107,7 @@ def quench_job(
             start = cooling_start if cooling_start is not None else float(attributes["temperature"])
             rng = random_stream(int(attributes["root_seed"]), attributes["ensemble"], "inherent_state", sample)
             configuration = cool(configuration, reader.model, start, cooling_rate, TIME_STEP, rng, between_blocks=pause)
-        return inherent_state_row(configuration, reader.model, tolerance, pause)
+        return quenched_row(configuration, reader.model, tolerance, pause)
 
     parameters = {
         "tolerance": tolerance,
