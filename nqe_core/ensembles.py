@@ -18,8 +18,8 @@ import numpy as np
 
 from nqe_core.errors import InputError
 from nqe_core.file_schema import STAGES
-from nqe_core.foreign_glasses import parse_diameters
 from nqe_core.models import MODELS, Model
+from nqe_core.particle_files import parse_diameters
 from nqe_core.relaxation_table import read_relaxation, relaxation_time
 
 # what a row says about a liquid, and what it must say where glasses are read instead

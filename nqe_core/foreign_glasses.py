@@ -12,7 +12,7 @@ from nqe_core.configuration import Configuration
 from nqe_core.energy import check_fits
 from nqe_core.errors import InputError
 from nqe_core.models import Model
-from nqe_core.particle_files import Frame, read_frames
+from nqe_core.particle_files import Frame, read_frames, source_files
 
 SAME_LENGTH = 1e-5  # lengths this close are equal: files in single precision keep seven digits
 SAME_DENSITY = 0.01  # a glass made at the model's density, in a box rounded by whoever wrote it
@@ -46,31 +46,6 @@ class Conventions:
     def record(self) -> dict:
         """As plain values, for a file's attributes."""
         return asdict(self)
-
-
-def parse_diameters(text: str) -> dict[str, float]:
-    """Diameters by type out of `A=1.0,B=1.4`."""
-    found: dict[str, float] = {}
-    for entry in text.split(","):
-        name, separator, value = (part.strip() for part in entry.partition("="))
-        try:
-            size = float(value)
-        except ValueError:
-            size = -1.0
-        if not (separator and name and size > 0) or name in found:
-            raise InputError(f"diameters {text!r}: {entry!r} is not TYPE=DIAMETER, or its type appears twice")
-        found[name] = size
-    return found
-
-
-def source_files(pattern: str) -> list[Path]:
-    """The files that a path or a pattern (`runs/*.xyz`) names, sorted; `InputError` when there is none."""
-    path = Path(pattern)
-    anchor, relative = (Path(path.anchor), path.relative_to(path.anchor)) if path.anchor else (Path(), path)
-    found = [path] if path.is_file() else sorted(anchor.glob(str(relative)))
-    if not found:
-        raise InputError(f"{pattern}: no such file")
-    return found
 
 
 def read_configurations(

@@ -58,6 +58,31 @@ class Frame:
     units: str = ""
 
 
+def parse_diameters(text: str) -> dict[str, float]:
+    """Diameters by type out of `A=1.0,B=1.4`."""
+    found: dict[str, float] = {}
+    for entry in text.split(","):
+        name, separator, value = (part.strip() for part in entry.partition("="))
+        try:
+            size = float(value)
+        except ValueError:
+            size = -1.0
+        if not (separator and name and size > 0) or name in found:
+            raise InputError(f"diameters {text!r}: {entry!r} is not TYPE=DIAMETER, or its type appears twice")
+        found[name] = size
+    return found
+
+
+def source_files(pattern: str) -> list[Path]:
+    """The files that a path or a pattern (`runs/*.xyz`) names, sorted; `InputError` when there is none."""
+    path = Path(pattern)
+    anchor, relative = (Path(path.anchor), path.relative_to(path.anchor)) if path.anchor else (Path(), path)
+    found = [path] if path.is_file() else sorted(anchor.glob(str(relative)))
+    if not found:
+        raise InputError(f"{pattern}: no such file")
+    return found
+
+
 def file_format(path: Path, named: str | None = None) -> str:
     """The format of a file, by name or by its ending; `InputError` when neither says it."""
     if named is not None:

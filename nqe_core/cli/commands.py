@@ -141,8 +141,9 @@ def _count(command: str, failures: dict[str, tuple[int, dict[str, int]]]) -> Non
 
 def _reading(options: Namespace, **chunk):
     """The job that reads the files of `nqe read` and `nqe analyse`."""
-    from nqe_core.foreign_glasses import Conventions, parse_diameters, source_files
+    from nqe_core.foreign_glasses import Conventions
     from nqe_core.glass_reading import Origin, read_job
+    from nqe_core.particle_files import parse_diameters, source_files
 
     conventions = Conventions(
         diameters=parse_diameters(options.diameters) if options.diameters else None,

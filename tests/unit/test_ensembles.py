@@ -35,7 +35,7 @@ def test_a_good_sheet_is_read(tmp_path):
     assert asdict(first) == {
         "ensemble": "ipl3d_n2048", "model": "ipl3d", "n_particles": 2048, "parent_temperature": 2.0, "n_samples": 100,
         "samples_per_walker": 4, "samples_per_chunk": 40, "n_modes": 1, "preparation": "quench", "cooling_rate": 0.0,
-        "swap_fraction": 0.2, "burn_in": 200, "spacing": 100,
+        "swap_fraction": 0.2, "burn_in": 200, "spacing": 100, "source": "", "diameters": "", "length_unit": 1.0,
     }  # fmt: skip
     assert (second.preparation, second.cooling_rate) == ("cool", 1e-3)
     assert first.chunks == ("0000", "0001", "0002")

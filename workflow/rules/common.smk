@@ -14,8 +14,8 @@ from jsonschema.exceptions import best_match
 
 from nqe_core.ensembles import read_sheet
 from nqe_core.errors import InputError
-from nqe_core.foreign_glasses import source_files
 from nqe_core.models import Model
+from nqe_core.particle_files import source_files
 from nqe_core.roles import FieldRoles, of_model as ensembles_of_model
 
 # one thread per process: samples are the parallelism, and threaded BLAS in every rank would oversubscribe the cores
