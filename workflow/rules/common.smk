@@ -194,7 +194,7 @@ def every_product():
     products = gathered(ENSEMBLES)
     for product, models in NEEDED_MODELS.items():
         if all(of_model(model) for model in models):
-            extensions = EXTENSIONS[product.split("/")[0]] + (("html",) if product in VIEWS else ())
+            extensions = EXTENSIONS[Path(product).parts[0]] + (("html",) if product in VIEWS else ())
             products += [f"{RESULTS}/{product}.{extension}" for extension in extensions]
     return products
 
