@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TextIO
 
-from nqe_core.crew import Claims, Interrupted, Interruption, Watch, check_launcher, check_size, prefer_short_addresses
+from nqe_core.crew import Claims, Interrupted, Interruption, Watch, check_launcher, check_size, prefer_plain_connections
 from nqe_core.errors import InputError
 from nqe_core.jobs import Job, allowed_failures
 from nqe_core.parts import Busy, PartFolder
@@ -80,7 +80,7 @@ class Crew:
         self._sent: list = []
         self.rank, self.size = 0, 1
         if ranks > 1:
-            prefer_short_addresses()
+            prefer_plain_connections()
             try:
                 import mpi4py
 

@@ -62,17 +62,27 @@ def check_launcher(ranks: int, environment: Mapping[str, str] = os.environ) -> N
         )
 
 
-def prefer_short_addresses(environment: MutableMapping[str, str] = os.environ) -> None:
-    """Have MPICH tell SLURM's pmi2 plugin little about its processes; before MPI is loaded.
+# what MPICH is told under srun --mpi=pmi2, for a plan and a report of each rank that need no fast network
+MPICH_UNDER_SLURM = {
+    # It speaks PMI-1 to SLURM's pmi2 plugin, in lines of text, and of a line longer than 1024 bytes the plugin reads 1024
+    # and takes them for the whole. Over UCX, the default, a node publishes 4096 bytes, an address and what happened to
+    # lie behind it in memory, in lines that are mostly shorter, because zeros are compressed, but sometimes not: then the
+    # start dies with "value not properly terminated in client request". Over OFI it is one line of 65 bytes.
+    "MPIR_CVAR_CH4_NETMOD": "ofi",
+    # It names the memory that a node's ranks share after the job and the step, and leaves it there when they are killed.
+    # A requeued job has the same number: on the same node its ranks would find that memory, and wait in it for ever.
+    "MPIR_CVAR_NOLOCAL": "1",
+}
 
-    MPICH speaks PMI-1 to it, in lines of text, and of a line longer than 1024 bytes the plugin reads 1024 and takes them
-    for the whole. Over UCX, MPICH's default, each process publishes 4096 bytes, its address and what happened to lie
-    behind it in memory, in lines that are mostly shorter, because runs of zeros are compressed, but sometimes not: then
-    the start dies with "value not properly terminated in client request". Over OFI it is one line of 65 bytes. What is
-    sent later, a plan and a report of each rank, needs no fast network. A choice made by the user stays.
+
+def prefer_plain_connections(environment: MutableMapping[str, str] = os.environ) -> None:
+    """Have MPICH connect the ranks of a SLURM job in the way that cannot fail; before MPI is loaded.
+
+    Choices made by the user stay.
     """
     if "PMI_FD" in environment and "SLURM_STEP_ID" in environment:
-        environment.setdefault("MPIR_CVAR_CH4_NETMOD", "ofi")
+        for name, value in MPICH_UNDER_SLURM.items():
+            environment.setdefault(name, value)
 
 
 def check_size(ranks: int, size: int) -> None:

@@ -25,7 +25,7 @@ from nqe_core.crew import (
     Watch,
     check_launcher,
     launched_processes,
-    prefer_short_addresses,
+    prefer_plain_connections,
     shares,
 )
 from nqe_core.errors import InputError
@@ -477,17 +477,17 @@ def test_launchers_are_recognised(environment, processes):
 
 
 @pytest.mark.parametrize(
-    ("environment", "network"),
+    ("environment", "told"),
     [
-        ({"PMI_FD": "7", "SLURM_STEP_ID": "0"}, "ofi"),  # srun --mpi=pmi2
-        ({"PMI_FD": "7"}, None),  # mpiexec, which reads lines of any length
-        ({"SLURM_STEP_ID": "0"}, None),  # srun --mpi=none or pmix
-        ({"PMI_FD": "7", "SLURM_STEP_ID": "0", "MPIR_CVAR_CH4_NETMOD": "ucx"}, "ucx"),  # somebody's choice
+        ({"PMI_FD": "7", "SLURM_STEP_ID": "0"}, ("ofi", "1")),  # srun --mpi=pmi2
+        ({"PMI_FD": "7"}, (None, None)),  # mpiexec, which reads lines of any length
+        ({"SLURM_STEP_ID": "0"}, (None, None)),  # srun --mpi=none or pmix
+        ({"PMI_FD": "7", "SLURM_STEP_ID": "0", "MPIR_CVAR_CH4_NETMOD": "ucx"}, ("ucx", "1")),  # somebody's choice
     ],
 )
-def test_mpich_under_slurm_publishes_short_addresses(environment, network):
-    prefer_short_addresses(environment)
-    assert environment.get("MPIR_CVAR_CH4_NETMOD") == network
+def test_mpich_is_told_how_to_connect_under_slurm_only(environment, told):
+    prefer_plain_connections(environment)
+    assert tuple(environment.get(name) for name in ("MPIR_CVAR_CH4_NETMOD", "MPIR_CVAR_NOLOCAL")) == told
 
 
 def start(command, *arguments):
