@@ -45,12 +45,17 @@ def provenance(campaign: str, rows: Mapping[str, Ensemble], packed: Mapping[str,
         "campaign": campaign,
         "root_seed": next(iter(packed.values()))["root_seed"],
         "packed_by": f"{version()} {git_commit()}",
-        "versions": {"python": python_version(), **{name: metadata.version(name) for name in PACKAGES}},
+        "versions": package_versions(),
         "ensembles": {
             name: {"sheet_row": asdict(rows[name]), **{k: v for k, v in part.items() if k != "root_seed"}}
             for name, part in packed.items()
         },
     }
+
+
+def package_versions() -> dict[str, str]:
+    """Versions of Python and of what results depend on, in this environment."""
+    return {"python": python_version(), **{name: metadata.version(name) for name in PACKAGES}}
 
 
 def write_provenance(batch: Path, content: dict) -> None:

@@ -58,7 +58,11 @@ def running_median(
 def _band(values: np.ndarray, middle: float, groups: Blocks) -> tuple[float, float]:
     if groups.count < LEAST_BLOCKS:
         return math.nan, math.nan
-    return interval(middle, draws(lambda times: np.median(np.repeat(values, times)), groups), groups)
+    drawn = draws(lambda times: np.median(np.repeat(values, times)), groups)
+    if (values <= 0).any():
+        return interval(middle, drawn, groups)
+    low, high = interval(math.log(middle), np.log(drawn), groups)  # widened, a positive number's band stays positive
+    return math.exp(low), math.exp(high)
 
 
 def _positive(x: np.ndarray, y: np.ndarray, blocks: np.ndarray | None):

@@ -74,13 +74,34 @@ def test_demo_covers_every_model_and_the_sizes_that_fig_5_compares():
     assert {row.parent_temperature for row in sheet("demo") if row.model == "poly3d"} == {1.3, 0.5, 0.35}
 
 
-def test_one_figure_needs_only_its_own_ensembles(workdir):
-    run = workdir.dry_run("results/tiny/figures/fig7.pdf")
+@pytest.mark.parametrize(("figure", "ensembles"), [
+    ("fig2", {"poly3d_n150_t130", "poly3d_n150_t035"}), ("fig3", {"ipl3d_n256", "ipl2d_n100"}),
+    ("fig5", {"ipl3d_n256", "ipl2d_n64", "ipl2d_n100"}), ("fig7", {"ipl3d_n256"}),
+    ("fig9", {"ipl3d_n256", "ipl2d_n64", "ipl2d_n100", "ipl4d_n300"}),
+])  # fmt: skip
+def test_one_figure_needs_only_its_own_ensembles(workdir, figure, ensembles):
+    run = workdir.dry_run(f"results/tiny/figures/{figure}.pdf")
     assert run.status == 0
-    made = run.outputs()
-    assert made
-    assert all("/ipl3d_" in name or "/figures/fig7." in name for name in made)
+    folders = {name.split("/")[2] for name in run.outputs()}
+    assert folders == ensembles | {"figures"}
+    assert all(f"/{figure}." in name for name in run.outputs() if "/figures/" in name)
     assert run.count("second_quartic") == 0  # only Fig. 1 needs it
+
+
+@pytest.mark.parametrize("figure", ["fig1", "fig2"])
+def test_figure_whose_models_the_sheet_lacks_ends_in_one_line(workdir, figure):
+    """`all` leaves it out; asked for by name it says what is missing, and writes nothing."""
+    rows = (workdir.path / "config/campaigns/tiny.tsv").read_text().splitlines()
+    kept = [row for row in rows if row.startswith(("#", "ensemble"))] + [
+        row for row in rows if row.startswith("poly3d" if figure != "fig2" else "ipl2d")
+    ]
+    (workdir.path / "config/campaigns/mine.tsv").write_text("\n".join(kept) + "\n")
+    run = workdir.snakemake(f"results/mine/figures/{figure}.pdf", "--config", "campaign=mine")
+    assert run.status != 0
+    errors = [line for line in run.text.splitlines() if "nqe: error:" in line]
+    assert errors and all("sheet has no ensemble of the models needed" in line for line in errors)
+    assert "Traceback" not in (workdir.path / f"results/mine/logs/figures/{figure}.log").read_text()
+    assert run.count("liquid") == 0 and not list(workdir.path.glob("results/mine/figures/*"))
 
 
 def test_only_fig_1_needs_a_second_quartic_mode(workdir):

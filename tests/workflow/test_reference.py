@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -16,6 +17,7 @@ pytestmark = pytest.mark.slow
 
 PACK = ROOT / "workflow/scripts/pack_reference.py"
 FIELD_FIGURES = ("fig1", "fig3", "fig6")
+BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 
 def pack(workdir: Workdir, results, *options: str) -> subprocess.CompletedProcess:
@@ -125,3 +127,35 @@ def test_nothing_to_pack_is_one_line(workdir):
     done = pack(workdir, workdir.path / "results/tiny")
     assert done.returncode == 2 and done.stderr.startswith("nqe: error: ") and done.stderr.count("\n") == 1
     assert not (workdir.path / "reference/campaign.tsv").exists()
+
+
+@pytest.fixture(scope="module")
+def report(drawn):
+    """The report of the reference."""
+    target = "results/reference/report.html"
+    run = drawn.snakemake("--config", "campaign=reference", "--report", target)
+    assert run.status == 0, run.text[-4000:]
+    return drawn.path / target
+
+
+def test_report_has_figures_captions_tables_views_and_provenance(report):
+    text = report.read_text()
+    names = [f"fig{n}.png" for n in range(1, 10)] + ["predictions.png", "fig1.html", "fig3.html", "fig6.html"]
+    for name in [*names, "table1.html", "table2.html", "run_statistics.html", "scorecard.html"]:
+        assert f"/{name}" in text, name
+    for caption in ("Figure 1. Quartic modes are indifferent", "Figure 5. Harmonic modes converge", "Figure 9."):
+        assert caption in text
+    page = (report.parent / "tables/run_statistics.html").read_text()
+    assert "20200323" in page and "numba" in page and page.count("<tr>") == 7
+    assert (report.parent / "scorecard.html").read_text().count("too few samples") > 10
+
+
+@pytest.mark.skipif(BROWSER is None, reason="no Chromium")
+def test_report_opens_in_a_browser(report):
+    """What the page's own scripts have drawn: the menu with every category, and the description."""
+    command = [BROWSER, "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--dump-dom",
+               "--virtual-time-budget=10000", report.as_uri()]  # fmt: skip
+    text = subprocess.run(command, capture_output=True, text=True, timeout=180, check=True).stdout
+    shown = re.sub(r"<script.*?</script>|<template.*?</template>", "", text, flags=re.DOTALL)
+    for word in ("Figures", "Interactive views", "Scorecard", "Tables", "Statistics", "Campaign <strong>reference"):
+        assert word in shown, word

@@ -141,6 +141,13 @@ def observable_chunks(ensemble):
     return [f"{RESULTS}/{ensemble}/observables/{chunk}.parquet" for chunk in ENSEMBLES[ensemble].chunks]
 
 
+def origins():
+    """Where the samples' provenance is written: in the chunk tables, or beside the batches of the reference."""
+    if CAMPAIGN == REFERENCE:
+        return [str(path) for path in sorted(Path(REFERENCE).glob("[!.]*/provenance.json"))]
+    return [file for name in ENSEMBLES for file in observable_chunks(name)]
+
+
 # --- roles of the ensembles in the figures --------------------------------------------------------------------------
 
 
@@ -183,9 +190,14 @@ NEEDED_MODELS = {
     "figures/predictions": (),
     "tables/table1": (),
     "tables/table2": (),
+    "tables/run_statistics": (),
     "scorecard": (),
 }
-EXTENSIONS = {"figures": ("pdf", "png", "rst"), "tables": ("md", "csv"), "scorecard": ("md", "csv", "json")}
+EXTENSIONS = {
+    "figures": ("pdf", "png", "rst"),
+    "tables": ("md", "csv", "html"),
+    "scorecard": ("md", "csv", "json", "html"),
+}
 VIEWS = ("figures/fig1", "figures/fig3", "figures/fig6")  # have an interactive view (.html) besides
 
 

@@ -18,9 +18,16 @@ rule fig1:
         models=MODEL_FILE,
     output:
         pdf="<results>/figures/fig1.pdf",
-        png=report("<results>/figures/fig1.png", caption="../report/figure.rst", category="Figures"),
+        png=report(
+            "<results>/figures/fig1.png", caption="../report/figure.rst", category="Figures", labels={"figure": "1"}
+        ),
         caption="<results>/figures/fig1.rst",
-        view=report("<results>/figures/fig1.html", caption="../report/view.rst", category="Interactive views"),
+        view=report(
+            "<results>/figures/fig1.html",
+            caption="../report/view.rst",
+            category="Interactive views",
+            labels={"figure": "1"},
+        ),
     log:
         "<logs>/figures/fig1.log",
     params:
@@ -36,7 +43,9 @@ rule fig2:
         models=MODEL_FILE,
     output:
         pdf="<results>/figures/fig2.pdf",
-        png=report("<results>/figures/fig2.png", caption="../report/figure.rst", category="Figures"),
+        png=report(
+            "<results>/figures/fig2.png", caption="../report/figure.rst", category="Figures", labels={"figure": "2"}
+        ),
         caption="<results>/figures/fig2.rst",
     log:
         "<logs>/figures/fig2.log",
@@ -59,9 +68,16 @@ rule fig3:
         models=MODEL_FILE,
     output:
         pdf="<results>/figures/fig3.pdf",
-        png=report("<results>/figures/fig3.png", caption="../report/figure.rst", category="Figures"),
+        png=report(
+            "<results>/figures/fig3.png", caption="../report/figure.rst", category="Figures", labels={"figure": "3"}
+        ),
         caption="<results>/figures/fig3.rst",
-        view=report("<results>/figures/fig3.html", caption="../report/view.rst", category="Interactive views"),
+        view=report(
+            "<results>/figures/fig3.html",
+            caption="../report/view.rst",
+            category="Interactive views",
+            labels={"figure": "3"},
+        ),
     log:
         "<logs>/figures/fig3.log",
     params:
@@ -77,7 +93,9 @@ rule fig4:
         models=MODEL_FILE,
     output:
         pdf="<results>/figures/fig4.pdf",
-        png=report("<results>/figures/fig4.png", caption="../report/figure.rst", category="Figures"),
+        png=report(
+            "<results>/figures/fig4.png", caption="../report/figure.rst", category="Figures", labels={"figure": "4"}
+        ),
         caption="<results>/figures/fig4.rst",
     log:
         "<logs>/figures/fig4.log",
@@ -94,7 +112,9 @@ rule fig5:
         models=MODEL_FILE,
     output:
         pdf="<results>/figures/fig5.pdf",
-        png=report("<results>/figures/fig5.png", caption="../report/figure.rst", category="Figures"),
+        png=report(
+            "<results>/figures/fig5.png", caption="../report/figure.rst", category="Figures", labels={"figure": "5"}
+        ),
         caption="<results>/figures/fig5.rst",
     log:
         "<logs>/figures/fig5.log",
@@ -117,9 +137,16 @@ rule fig6:
         models=MODEL_FILE,
     output:
         pdf="<results>/figures/fig6.pdf",
-        png=report("<results>/figures/fig6.png", caption="../report/figure.rst", category="Figures"),
+        png=report(
+            "<results>/figures/fig6.png", caption="../report/figure.rst", category="Figures", labels={"figure": "6"}
+        ),
         caption="<results>/figures/fig6.rst",
-        view=report("<results>/figures/fig6.html", caption="../report/view.rst", category="Interactive views"),
+        view=report(
+            "<results>/figures/fig6.html",
+            caption="../report/view.rst",
+            category="Interactive views",
+            labels={"figure": "6"},
+        ),
     log:
         "<logs>/figures/fig6.log",
     params:
@@ -135,7 +162,9 @@ rule fig7:
         models=MODEL_FILE,
     output:
         pdf="<results>/figures/fig7.pdf",
-        png=report("<results>/figures/fig7.png", caption="../report/figure.rst", category="Figures"),
+        png=report(
+            "<results>/figures/fig7.png", caption="../report/figure.rst", category="Figures", labels={"figure": "7"}
+        ),
         caption="<results>/figures/fig7.rst",
     log:
         "<logs>/figures/fig7.log",
@@ -152,7 +181,9 @@ rule fig8:
         models=MODEL_FILE,
     output:
         pdf="<results>/figures/fig8.pdf",
-        png=report("<results>/figures/fig8.png", caption="../report/figure.rst", category="Figures"),
+        png=report(
+            "<results>/figures/fig8.png", caption="../report/figure.rst", category="Figures", labels={"figure": "8"}
+        ),
         caption="<results>/figures/fig8.rst",
     log:
         "<logs>/figures/fig8.log",
@@ -169,7 +200,9 @@ rule fig9:
         models=MODEL_FILE,
     output:
         pdf="<results>/figures/fig9.pdf",
-        png=report("<results>/figures/fig9.png", caption="../report/figure.rst", category="Figures"),
+        png=report(
+            "<results>/figures/fig9.png", caption="../report/figure.rst", category="Figures", labels={"figure": "9"}
+        ),
         caption="<results>/figures/fig9.rst",
     log:
         "<logs>/figures/fig9.log",

@@ -1,8 +1,8 @@
 # Tables and the scorecard: the paper's numbers beside those of this campaign.
 #
 # needs   <results>/{ensemble}/observables.parquet of every ensemble of the sheet
-# makes   <results>/tables/{table1,table2}.{md,csv}, <results>/figures/predictions.{pdf,png},
-#         <results>/scorecard.{md,csv,json}
+# makes   <results>/tables/{table1,table2,run_statistics}.{md,csv,html}, <results>/figures/predictions.{pdf,png},
+#         <results>/scorecard.{md,csv,json,html}
 
 
 rule table1:
@@ -12,8 +12,14 @@ rule table1:
         sheet=SHEET,
         models=MODEL_FILE,
     output:
-        md=report("<results>/tables/table1.md", caption="../report/table1.rst", category="Tables"),
+        md="<results>/tables/table1.md",
         csv="<results>/tables/table1.csv",
+        html=report(
+            "<results>/tables/table1.html",
+            caption="../report/table1.rst",
+            category="Tables",
+            labels={"table": "I"},
+        ),
     log:
         "<logs>/tables/table1.log",
     params:
@@ -28,14 +34,43 @@ rule table2:
         observables=gathered(ENSEMBLES),
         models=MODEL_FILE,
     output:
-        md=report("<results>/tables/table2.md", caption="../report/table2.rst", category="Tables"),
+        md="<results>/tables/table2.md",
         csv="<results>/tables/table2.csv",
+        html=report(
+            "<results>/tables/table2.html",
+            caption="../report/table2.rst",
+            category="Tables",
+            labels={"table": "II"},
+        ),
     log:
         "<logs>/tables/table2.log",
     params:
         campaign=CAMPAIGN,
     script:
         "../scripts/tables/table2.py"
+
+
+rule run_statistics:
+    """What every ensemble cost, what failed, and which code and seed made it."""
+    input:
+        observables=gathered(ENSEMBLES),
+        sources=origins(),
+        models=MODEL_FILE,
+    output:
+        md="<results>/tables/run_statistics.md",
+        csv="<results>/tables/run_statistics.csv",
+        html=report(
+            "<results>/tables/run_statistics.html",
+            caption="../report/run_statistics.rst",
+            category="Tables",
+            labels={"table": "Run statistics and provenance"},
+        ),
+    log:
+        "<logs>/tables/run_statistics.log",
+    params:
+        campaign=CAMPAIGN,
+    script:
+        "../scripts/tables/run_statistics.py"
 
 
 rule predictions:
@@ -45,7 +80,12 @@ rule predictions:
         models=MODEL_FILE,
     output:
         pdf="<results>/figures/predictions.pdf",
-        png=report("<results>/figures/predictions.png", caption="../report/figure.rst", category="Figures"),
+        png=report(
+            "<results>/figures/predictions.png",
+            caption="../report/figure.rst",
+            category="Figures",
+            labels={"figure": "Predictions"},
+        ),
         caption="<results>/figures/predictions.rst",
     log:
         "<logs>/figures/predictions.log",
@@ -61,9 +101,15 @@ rule scorecard:
         observables=gathered(ENSEMBLES),
         models=MODEL_FILE,
     output:
-        md=report("<results>/scorecard.md", caption="../report/scorecard.rst", category="Scorecard"),
+        md="<results>/scorecard.md",
         csv="<results>/scorecard.csv",
         json="<results>/scorecard.json",
+        html=report(
+            "<results>/scorecard.html",
+            caption="../report/scorecard.rst",
+            category="Scorecard",
+            labels={"table": "Scorecard"},
+        ),
     log:
         "<logs>/scorecard.log",
     params:

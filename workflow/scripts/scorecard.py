@@ -21,7 +21,7 @@ from entry import run
 SCHEMA = Path(__file__).resolve().parents[1] / "schemas" / "scorecard.schema.yaml"
 
 
-def draw(observables, models, csv, md, json=None):
+def draw(observables, models, csv, md, json=None, html=None):
     """Write the scorecard from the tables of all ensembles; JSON goes beside the CSV when no place is named."""
     json = json or Path(csv).with_suffix(".json")
     samples = read_samples(observables, models)
@@ -34,7 +34,10 @@ def draw(observables, models, csv, md, json=None):
         Path(path).parent.mkdir(parents=True, exist_ok=True)
     table.to_csv(csv, index=False)
     Path(json).write_text(json_format.dumps(content, indent=1) + "\n", encoding="utf-8")
-    Path(md).write_text(_markdown(table, summary, samples), encoding="utf-8")
+    shown, head = _for_reading(table), _head(table, summary, samples)
+    Path(md).write_text(f"{head}\n\n{RULE}\n\n{table_files.markdown(shown)}\n", encoding="utf-8")
+    if html:
+        table_files.write_page(html, "Scorecard", shown, head, RULE)
 
 
 def _row(claim: Claim) -> dict:
@@ -51,8 +54,8 @@ def _without_nan(row: dict) -> dict:
     return {key: None if isinstance(value, float) and not math.isfinite(value) else value for key, value in row.items()}
 
 
-def _markdown(table: pd.DataFrame, summary: dict, samples: pd.DataFrame) -> str:
-    shown = pd.DataFrame(
+def _for_reading(table: pd.DataFrame) -> pd.DataFrame:
+    return pd.DataFrame(
         {
             "where": table["source"],
             "claim": table["claim"],
@@ -65,21 +68,32 @@ def _markdown(table: pd.DataFrame, summary: dict, samples: pd.DataFrame) -> str:
             "n": table["n"],
             "walkers": table["walkers"],
             "verdict": table["verdict"],
-            "samples needed": [f"{value:.2g}" if math.isfinite(value) else "–" for value in table["samples_needed"]],
+            "samples needed": [_rounded(value) for value in table["samples_needed"]],
         }
     )
+
+
+def _head(table: pd.DataFrame, summary: dict, samples: pd.DataFrame) -> str:
     left_out = len(samples) - int(samples["fine"].sum())
     head = ", ".join(f"{count} {verdict}" for verdict, count in sorted(summary.items()))
     return (
         f"**Scorecard.** {len(table)} numbers and laws of the paper: {head}. {int(samples['fine'].sum())} samples in all"
-        f" ({left_out} failed, left out).\n\n{RULE}\n\n{table_files.markdown(shown)}\n"
+        f" ({left_out} failed, left out)."
     )
+
+
+def _rounded(value: float) -> str:
+    """A number of samples, two digits of it."""
+    if not math.isfinite(value):
+        return "–"
+    digits = max(0, math.floor(math.log10(value)) - 1)
+    return f"{math.ceil(value / 10**digits) * 10**digits:,}"
 
 
 def _value(value: float, error: float) -> str:
     if not math.isfinite(value):
         return "–"
-    if not math.isfinite(error) or error <= 0:
+    if not math.isfinite(error) or error <= 1e-12 * abs(value):  # rounding, of what is the same in all samples
         return f"{value:.4g}"
     digits = max(0, 1 - math.floor(math.log10(error)))
     return (

@@ -54,7 +54,9 @@ def read_samples(paths: Iterable[str | Path] | str, models: str | Path) -> pd.Da
     tables = [_in_paper_units(pd.read_parquet(path), known) for path in as_list(paths)]
     tables = [table for table in tables if len(table)]
     if not tables:
-        raise InputError("no tables of observables were given, or all of them are empty")
+        raise InputError(
+            "no samples to show: the campaign's sheet has no ensemble of the models needed, or none is made"
+        )
     samples = pd.concat(tables, ignore_index=True)
     fine = samples["failure"].fillna("").eq("")
     for column in MODE_FAILURES:

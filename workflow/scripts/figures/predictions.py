@@ -80,7 +80,8 @@ def _guide(panel, predicted) -> None:
     start = 0.1, 0.90 - steepness * width if predicted > 1 else 0.12
     x, y = np.exp(left + start[0] * (right - left)), np.exp(bottom + start[1] * (top - bottom))
     end = np.exp(left + (start[0] + width) * (right - left))
-    style.guide(panel, (x, end), (x, y), predicted, GUIDES[predicted], shift=(5, -8))
+    style.guide(panel, (x, end), (x, y), predicted, GUIDES[predicted],
+                shift=(-20, 2) if predicted > 1 else (5, -8))  # fmt: skip
 
 
 def _draw_exponents(panel, fits, series, looks) -> None:

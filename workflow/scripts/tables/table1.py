@@ -22,7 +22,7 @@ PAPER = {
 }  # fmt: skip
 
 
-def draw(observables, sheet, models, md, csv):
+def draw(observables, sheet, models, md, csv, html=None):
     """Write Table I from the sheet (what was asked for) and the tables (what there is)."""
     samples, known = read_samples(observables, models), read_models(models)
     rows = []
@@ -47,6 +47,7 @@ def draw(observables, sheet, models, md, csv):
         table, md, csv, "Table I. Samples of each ensemble.",
         "Failed: samples with a stage that did not succeed or a mode that did not converge; figures leave them out. Paper: "
         "Table I, and Sec. II for POLY (a dash where the paper has no such ensemble).",
+        page=html,
     )  # fmt: skip
 
 

@@ -15,7 +15,7 @@ from entry import run
 from nqe_core import statistics
 
 
-def draw(observables, models, md, csv):
+def draw(observables, models, md, csv, html=None):
     """Write Table II: one row for each model, parent temperature and N, and one for all N together."""
     samples, known = read_samples(observables, models), read_models(models)
     fine = choose(samples, "table II")
@@ -30,6 +30,7 @@ def draw(observables, models, md, csv):
         "G: mean over samples and strains with its standard error (samples of one Monte Carlo walker as one block); the "
         "median is less sensitive to the low tail of small systems. The paper's G is for high parent temperature, so it "
         "stands only beside the hottest ensemble of a model.",
+        page=html,
     )  # fmt: skip
 
 
