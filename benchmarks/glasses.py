@@ -8,7 +8,7 @@ import numpy as np
 
 from nqe_core.configuration import Configuration
 from nqe_core.fire import quench
-from nqe_core.models import get_model
+from nqe_core.models import Model, get_model
 from nqe_core.molecular_dynamics import LangevinDynamics
 from nqe_core.swap_monte_carlo import initial_configuration
 
@@ -41,3 +41,11 @@ def glass(folder: Path, model_name: str, n_particles: int, seed: int) -> Configu
         np.savez(path, positions=made.positions, diameters=made.diameters, box_length=made.box_length)
     stored = np.load(path)
     return Configuration(stored["positions"], stored["diameters"], float(stored["box_length"]))
+
+
+def short_glass(model: Model, n_particles: int, seed: int) -> Configuration:
+    """The inherent state of a liquid that has just forgotten its random start; nothing is kept."""
+    rng = np.random.default_rng([seed, n_particles, model.dimension])
+    dynamics = LangevinDynamics(initial_configuration(model, n_particles, rng), model, 2.0, rng)
+    dynamics.run(500, 2.0)
+    return quench(dynamics.configuration, model).configuration

@@ -83,17 +83,16 @@ def _solver(interactions: Interactions, tolerance: float):
     """f -> M^+ f: a factorisation in 2D, preconditioned conjugate gradients otherwise."""
     if interactions.dimension == 2:
         return pseudo_inverse(interactions)
-    blocks = block_jacobi(interactions)
+    rows, blocks = interactions.rows, block_jacobi(interactions)
     most = 20 * interactions.size
 
     def solve(f: np.ndarray) -> np.ndarray:
         solution, iterations = linear_solver.solve(
-            interactions.i, interactions.j, interactions.vectors.reshape(-1), interactions.g1, interactions.g2, blocks,
-            np.ascontiguousarray(f.reshape(-1)), tolerance, most, interactions.box,
-        )  # fmt: skip
+            rows, blocks, interactions.to_rows(f), tolerance, most, interactions.box
+        )
         if not 0 <= iterations < most:
             raise ArithmeticError("conjugate gradients on M did not converge: M is not positive definite")
-        return solution.reshape(f.shape)
+        return interactions.from_rows(solution).reshape(f.shape)
 
     return solve
 

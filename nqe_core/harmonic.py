@@ -16,6 +16,9 @@ METHODS = ("auto", "chebyshev", "factorised", "arpack")
 
 RESIDUAL_TOLERANCE = 1e-6  # |M.psi - lambda psi| / |lambda|; the eigenvalue's own error is its square
 ARPACK_TOLERANCE = 1e-13
+FILTER_TOLERANCE = (
+    1e-10  # on the eigenvalue of the filter, which leaves residuals of M two decades below RESIDUAL_TOLERANCE
+)
 # Largest eigenvalue over the transverse stiffness c_T^2 / a^2 of these models: sets where the filter's window ends,
 # at a few times the first phonon band, (2 pi c_T / L)^2. Only speed depends on it.
 STIFFEST_OVER_TRANSVERSE = 80.0
@@ -82,11 +85,13 @@ def _start_vector(interactions: Interactions, seed: int) -> np.ndarray:
     return np.random.default_rng(seed).standard_normal(interactions.size)
 
 
-def _largest(operator: sparse_linalg.LinearOperator, n_modes: int, start: np.ndarray, which: str = "LA") -> np.ndarray:
+def _largest(
+    operator: sparse_linalg.LinearOperator, n_modes: int, start: np.ndarray, which: str, tolerance: float
+) -> np.ndarray:
     """Eigenvectors of the largest eigenvalues of an operator, by ARPACK."""
     ncv = min(max(3 * n_modes + 10, 12), operator.shape[0] - 1)
     try:
-        _, vectors = sparse_linalg.eigsh(operator, k=n_modes, which=which, v0=start, ncv=ncv, tol=ARPACK_TOLERANCE)
+        _, vectors = sparse_linalg.eigsh(operator, k=n_modes, which=which, v0=start, ncv=ncv, tol=tolerance)
     except sparse_linalg.ArpackNoConvergence as stuck:
         vectors = stuck.eigenvectors
         if vectors.shape[1] < n_modes:
@@ -113,7 +118,8 @@ def _chebyshev(interactions: Interactions, n_modes: int, start: np.ndarray) -> n
     first_phonon = high / STIFFEST_OVER_TRANSVERSE * spacing2 * (2.0 * np.pi / interactions.box_length) ** 2
     low = min(WINDOW_OVER_FIRST_PHONON * first_phonon * (1.0 + n_modes / 12.0), WIDEST_WINDOW * high)
     while low <= WIDEST_WINDOW * high:
-        vectors = _largest(_filter(interactions, low, high), n_modes, start)
+        found = _largest(_filter(interactions, low, high), n_modes, interactions.to_rows(start), "LA", FILTER_TOLERANCE)
+        vectors = np.stack([interactions.from_rows(v) for v in found.T], axis=1)
         # inside [low, high] the filter oscillates and orders nothing: all the modes must lie below it
         if max(interactions.cubic_scalars(v)[0] / float(v @ v) for v in vectors.T) < low:
             return vectors
@@ -122,15 +128,12 @@ def _chebyshev(interactions: Interactions, n_modes: int, start: np.ndarray) -> n
 
 
 def _filter(interactions: Interactions, low: float, high: float) -> sparse_linalg.LinearOperator:
-    """Polynomial of M that grows below `low` and stays within [-1, 1] up to `high`."""
+    """Polynomial of M that grows below `low` and stays within [-1, 1] up to `high`; fields in the order of the rows."""
     degree = 2 * int(np.ceil(1.5 * np.sqrt(high / low)))
-    vectors = interactions.vectors.reshape(-1)
+    rows, box = interactions.rows, interactions.box
 
     def apply(z: np.ndarray) -> np.ndarray:
-        return filtered(
-            interactions.i, interactions.j, vectors, interactions.g1, interactions.g2,
-            np.ascontiguousarray(z.reshape(-1)), degree, low, high, interactions.box,
-        )  # fmt: skip
+        return filtered(rows, np.ascontiguousarray(z.reshape(-1)), degree, low, high, box)
 
     return _operator(interactions, apply)
 
@@ -139,7 +142,7 @@ def _factorised(interactions: Interactions, n_modes: int, start: np.ndarray) -> 
     inverse = pseudo_inverse(interactions)
     operator = _operator(interactions, lambda z: inverse(z.reshape(-1)))
     # by magnitude: a saddle's small negative eigenvalue is large and negative here, and must not be overlooked
-    return _largest(operator, n_modes, start, "LM")
+    return _largest(operator, n_modes, start, "LM", ARPACK_TOLERANCE)
 
 
 def _arpack(interactions: Interactions, n_modes: int, start: np.ndarray) -> np.ndarray:

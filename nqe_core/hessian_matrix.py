@@ -75,12 +75,12 @@ def pseudo_inverse(interactions: Interactions) -> Callable[[np.ndarray], np.ndar
 
 
 def block_jacobi(interactions: Interactions) -> np.ndarray:
-    """Inverses of the Hessian's diagonal blocks, a cheap preconditioner; flat (N*d*d,).
+    """Inverses of the Hessian's diagonal blocks, a cheap preconditioner; flat (N*d*d,), in the order of the bond rows.
 
     A block that is not safely positive definite (a rattler: a particle with too few neighbours) is replaced by the
     inverse of the mean diagonal.
     """
-    blocks = interactions.diagonal_blocks()
+    blocks = interactions.diagonal_blocks()[interactions.order]
     d = interactions.dimension
     scale = np.trace(blocks, axis1=1, axis2=2).mean() / d
     values, vectors = np.linalg.eigh(blocks)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -10,6 +11,8 @@ from nqe_core.configuration import Configuration, minimum_image
 from nqe_core.energy import PairList
 from nqe_core.errors import InputError
 from nqe_core.kernels import contractions as kernel
+from nqe_core.kernels.bond_rows import Rows
+from nqe_core.kernels.lanes import WIDTHS
 from nqe_core.models import Model
 
 
@@ -81,6 +84,36 @@ class Interactions:
     @property
     def volume(self) -> float:
         return self.box_length**self.dimension
+
+    @cached_property
+    def order(self) -> np.ndarray:
+        """Particles in the order of `rows`: as they appear among the first of the bonds, which are sorted by cell."""
+        first = np.full(self.n_particles, self.n_bonds, dtype=np.int64)
+        np.minimum.at(first, self.i, np.arange(self.n_bonds))
+        return np.argsort(first, kind="stable")
+
+    @cached_property
+    def rows(self) -> Rows:
+        """The bonds as the solvers' kernels want them."""
+        place = np.empty(self.n_particles, dtype=np.uint32)
+        place[self.order] = np.arange(self.n_particles)
+        by_row = np.argsort(place[self.i], kind="stable")
+        start = np.zeros(self.n_particles + 1, dtype=np.uint32)
+        start[1:] = np.cumsum(np.bincount(place[self.i], minlength=self.n_particles))
+        vectors = np.zeros((self.n_bonds, WIDTHS[self.dimension]))
+        vectors[:, : self.dimension] = self.vectors[by_row]
+        g1, g2, g3, g4 = (g[by_row] for g in (self.g1, self.g2, self.g3, self.g4))
+        return Rows(start, place[self.j][by_row], vectors.ravel(), g1, g2, g3, g4)
+
+    def to_rows(self, z: np.ndarray) -> np.ndarray:
+        """A field in the order of `rows`, flat."""
+        return self.field(z).reshape(self.n_particles, -1)[self.order].ravel()
+
+    def from_rows(self, z: np.ndarray) -> np.ndarray:
+        """The inverse of `to_rows`."""
+        result = np.empty((self.n_particles, self.dimension))
+        result[self.order] = z.reshape(result.shape)
+        return result.ravel()
 
     def field(self, z: np.ndarray) -> np.ndarray:
         """`z` as a flat contiguous array, or one clear line about its shape."""

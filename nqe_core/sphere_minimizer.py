@@ -22,6 +22,7 @@ SUFFICIENT_DECREASE = 1e-4
 CURVATURE = 0.9
 LEVEL = 1e-11  # values closer than this are equal for a float64 logarithm; the slope then decides alone
 BACKTRACKS = 25
+RULES = (FIRST_ROTATION, LONGEST_ROTATION, SUFFICIENT_DECREASE, CURVATURE, LEVEL, BACKTRACKS)  # for the compiled twin
 
 # MacKay's macopt: the trial step grows by the first factor while the slope is downhill at its end, shrinks by the
 # second while it is uphill; the next line starts from the step found, stretched; a larger beta restarts

@@ -3,31 +3,34 @@
 import numpy as np
 from numba import njit
 
-from nqe_core.kernels.contractions import hessian_product
+from nqe_core.kernels.bond_rows import product_of_lanes
 from nqe_core.kernels.fields import subtract_mean
+from nqe_core.kernels.lanes import pack, unpack, width
 
 
 @njit(cache=True, fastmath=True, error_model="numpy")
-def filtered(first, second, vectors, g1, g2, z, degree, low, high, box):
+def filtered(rows, z, degree, low, high, box):
     """T_degree(A) z, where A maps the unwanted part of the spectrum, [low, high], to [-1, 1].
 
     Eigenvalues below `low` land below -1, where |T_degree| grows exponentially. `degree` should be even, so that the
-    amplification is positive.
+    amplification is positive. Particles in the order of `rows`.
     """
     centre, half = 0.5 * (low + high), 0.5 * (high - low)
-    t_old = z.copy()
+    result = z.copy()
     # translations have eigenvalue zero and would be amplified most
-    subtract_mean(t_old, box)
-    t = np.empty(z.size)
-    product = np.empty(z.size)
-    hessian_product(first, second, vectors, g1, g2, t_old, t, box)
-    for k in range(z.size):
+    subtract_mean(result, box)
+    n = np.uint64(rows.start.size - 1) * width(box)
+    t_old, t, m_t = np.empty(n), np.empty(n), np.empty(n)
+    pack(result, t_old, box)
+    product_of_lanes(rows, t_old, t, box)
+    for k in range(n):
         t[k] = (t[k] - centre * t_old[k]) / half
     for _ in range(degree - 1):
-        hessian_product(first, second, vectors, g1, g2, t, product, box)
-        for k in range(z.size):
+        product_of_lanes(rows, t, m_t, box)
+        for k in range(n):
             # T_{m+1} = 2 A T_m - T_{m-1}, written over the oldest
-            t_old[k] = 2.0 / half * (product[k] - centre * t[k]) - t_old[k]
+            t_old[k] = 2.0 / half * (m_t[k] - centre * t[k]) - t_old[k]
         t_old, t = t, t_old
-    subtract_mean(t, box)
-    return t
+    unpack(t, result, box)
+    subtract_mean(result, box)
+    return result

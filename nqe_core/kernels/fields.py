@@ -18,13 +18,22 @@ def subtract_mean(z, box):
             z[i * d + a] -= s
 
 
-@njit(cache=True, fastmath=True, error_model="numpy")
+@njit(cache=True, fastmath=True, error_model="numpy", inline="always")
 def to_sphere(z, box):
     """Remove the translation and scale to unit norm, in place."""
-    subtract_mean(z, box)
+    d = np.uint64(len(box))
+    n = np.uint64(z.size) // d
+    mean = np.zeros(len(box))
+    for i in range(n):
+        for a in range(d):
+            mean[a] += z[i * d + a]
     s = 0.0
-    for k in range(z.size):
-        s += z[k] * z[k]
+    for a in range(d):
+        mean[a] /= n
+    for i in range(n):
+        for a in range(d):
+            z[i * d + a] -= mean[a]
+            s += z[i * d + a] * z[i * d + a]
     s = 1.0 / np.sqrt(s)
     for k in range(z.size):
         z[k] *= s

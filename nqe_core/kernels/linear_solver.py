@@ -3,22 +3,22 @@
 import numpy as np
 from numba import njit
 
-from nqe_core.kernels.contractions import hessian_product
+from nqe_core.kernels.bond_rows import product, work_space
 from nqe_core.kernels.fields import subtract_mean
 from nqe_core.kernels.lbfgs import apply_block_diagonal
 
 
 @njit(cache=True, fastmath=True, error_model="numpy")
-def solve(first, second, vectors, g1, g2, blocks, rhs, tolerance, max_iterations, box):
+def solve(rows, blocks, rhs, tolerance, max_iterations, box):
     """M^+ rhs for a balanced right-hand side (no net force).
 
     Parameters
     ----------
-    first, second, vectors, g1, g2
-        Bonds, as in `contractions`.
+    rows : Rows
     blocks : ndarray, shape=(N*d*d,)
         Inverses of the diagonal blocks.
     rhs : ndarray, shape=(N*d,)
+        Particles in the order of `rows`, as in `blocks` and the result.
     tolerance : float
         On the residual's norm relative to that of `rhs`.
 
@@ -32,7 +32,7 @@ def solve(first, second, vectors, g1, g2, blocks, rhs, tolerance, max_iterations
     x = np.zeros(rhs.size)
     r = rhs.copy()
     subtract_mean(r, box)
-    s, q = np.empty(rhs.size), np.empty(rhs.size)
+    s, q, work = np.empty(rhs.size), np.empty(rhs.size), work_space(rows, box)
     goal = tolerance * tolerance * (r * r).sum()
     apply_block_diagonal(blocks, r, s, box)
     subtract_mean(s, box)
@@ -45,7 +45,7 @@ def solve(first, second, vectors, g1, g2, blocks, rhs, tolerance, max_iterations
         if norm2 <= goal:
             subtract_mean(x, box)
             return x, iteration
-        hessian_product(first, second, vectors, g1, g2, p, q, box)
+        product(rows, p, q, work, box)
         curvature = 0.0
         for k in range(p.size):
             curvature += p[k] * q[k]
