@@ -9,7 +9,7 @@ import numpy as np
 
 from nqe_core.statistics.blocks import Blocks, finite_rows
 from nqe_core.statistics.bootstrap import draws, enough, from_draws, interval, median
-from nqe_core.statistics.estimates import LEAST_BLOCKS, QUANTILE, Estimate
+from nqe_core.statistics.estimates import LEAST_BLOCKS, LEAST_SAMPLES, QUANTILE, Estimate
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class PowerLaw:
 
 
 def running_median(
-    x: np.ndarray, y: np.ndarray, bins: int = 12, least: int = 5, blocks: np.ndarray | None = None
+    x: np.ndarray, y: np.ndarray, bins: int = 12, least: int = LEAST_SAMPLES, blocks: np.ndarray | None = None
 ) -> RunningMedian:
     """Running median of y against x, with 95 % bootstrap bands.
 

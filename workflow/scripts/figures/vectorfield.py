@@ -218,8 +218,8 @@ def _draw_space(axes, places: np.ndarray, fields: list[Field], scale: float) -> 
     """Solid arrows lit from the upper left, which fade with depth and throw shadows on the floor."""
     _draw_box(axes)
     towards, light = _view()[0], _light()
-    shapes, colours, depths, shadows = [], [], [], []
-    for field in fields:
+    shapes, colours, orders, shadows = [], [], [], []
+    for number, field in enumerate(fields):
         chosen = largest(field.vectors, field.fraction)
         step = field.vectors[chosen] * scale
         tails, tips = places[chosen] - step / 2, places[chosen] + step / 2
@@ -233,14 +233,17 @@ def _draw_space(axes, places: np.ndarray, fields: list[Field], scale: float) -> 
         colour = colour + (1 - colour) * shine[..., None]
         near = np.clip((depth + 0.75) / 1.5, 0.0, 1.0)
         colour = 1 - (1 - colour) * (1 - FOG * (1 - near) ** 1.5)[..., None]
-        for parts, values in ((shapes, screen), (colours, colour), (depths, depth)):
+        # arrow by arrow, of two at one particle that of the later field over the other; then an arrow's own faces
+        centre = np.broadcast_to(_project(places[chosen])[1][:, None], depth.shape)
+        order = np.stack([depth, np.full(depth.shape, number), centre], axis=-1)
+        for parts, values in ((shapes, screen), (colours, colour), (orders, order)):
             parts.append(values[seen])
         floor = np.stack([tails, tips], axis=1)
         floor[..., 2] = -0.5
         fallen, _ = _project(floor)
         shadows.append(_arrows(fallen[:, 0], fallen[:, 1], np.full(len(chosen), 0.012)))
     axes.add_collection(PolyCollection(np.concatenate(shadows), facecolors="0.90", edgecolors="none", zorder=1))
-    order = np.argsort(np.concatenate(depths))  # the nearest last, over the others
+    order = np.lexsort(np.concatenate(orders).T)  # the nearest last, over the others
     axes.add_collection(
         PolyCollection(np.concatenate(shapes)[order], facecolors=np.concatenate(colours)[order], edgecolors="face",
                        linewidths=0.15, zorder=3)
