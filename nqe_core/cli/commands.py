@@ -204,8 +204,17 @@ def export(options: Namespace) -> int:
 
 
 def verify(options: Namespace) -> int:
+    from nqe_core.reference import batches, check_files
     from nqe_core.verify import verify_campaign
 
+    if found := batches(Path(options.results)):
+        check_files(Path(options.results))
+        samples = sum(part["samples"] for content in found.values() for part in content["ensembles"].values())
+        files = sum(len(content["sha256"]) for content in found.values())
+        print(
+            f"{options.results}: {len(found)} batches of reference data, {files} files, {samples} samples, 0 problems"
+        )
+        return 0
     report = verify_campaign(
         Path(options.results), Path(options.sheet) if options.sheet else None, options.least_burn_in
     )

@@ -280,7 +280,7 @@ def _verify(commands) -> None:
         "Reads every byte. Reports damaged files, gaps, files whose inputs have changed since, files of another "
         "version, and parts of unfinished jobs; exit status 1 when something is wrong.",
     )  # fmt: skip
-    parser.add_argument("results", metavar="DIR", help="results/{campaign}")
+    parser.add_argument("results", metavar="DIR", help="results/{campaign}, or a folder of reference data")
     parser.add_argument("--sheet", metavar="TSV", help="the campaign's sheet: every sample of it must be there")
     parser.add_argument("--least-burn-in", type=float, default=10.0, metavar="X",
         help="with a sheet: relaxation times that burn-in must last, by the table relaxation.tsv in the sheet's parent "

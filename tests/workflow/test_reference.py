@@ -107,6 +107,17 @@ def test_two_batches_are_one_reference(packed, tiny, tmp_path):
     assert table["made"].tolist() == [24, 24, 16, 4, 8, 8] == table["asked for"].tolist()
 
 
+def test_verify_finds_a_changed_file_of_the_reference(packed, tmp_path):
+    workdir = new_workdir(tmp_path)
+    shutil.copytree(packed.path / "reference", workdir.path / "reference")
+    arguments = ("--config", "campaign=reference", "--forcerun", "verify", "--", "verify")
+    assert workdir.snakemake(*arguments).status == 0
+    assert "1 batches of reference data" in (workdir.path / "results/reference/verify.txt").read_text()
+    (workdir.path / "reference/tiny_20200323/ipl2d_n64.parquet").write_bytes(b"PAR1")
+    run = workdir.snakemake(*arguments)
+    assert run.status != 0 and "ipl2d_n64.parquet: is not the file that" in run.text
+
+
 def test_part_of_a_campaign_can_be_packed(packed, tiny, tmp_path):
     """What a campaign has made so far counts; its sheet says how many there are."""
     part = tmp_path / "results/tiny/ipl2d_n64/observables"

@@ -97,7 +97,7 @@ MODEL_FILE = "config/models.yaml"
 try:
     MODELS = load_models(MODEL_FILE)
     ENSEMBLES = load_sheet(SHEET, MODELS)
-    SOURCES = load_sources(ENSEMBLES)
+    SOURCES = {} if CAMPAIGN == REFERENCE else load_sources(ENSEMBLES)
 except InputError as error:
     stop(error)
 
@@ -215,7 +215,8 @@ def every_product():
 
 
 def results_folder(wildcards):
-    return RESULTS
+    """What `verify` looks through: results, or the reference data themselves."""
+    return REFERENCE if CAMPAIGN == REFERENCE else RESULTS
 
 
 def chunks_of_ensemble(wildcards):
