@@ -30,6 +30,8 @@ PATIENCE = 1800.0  # seconds without a sign of life after which a rank counts as
 STOP_WITHIN = 12.0  # seconds that rank 0 waits for the others' last rows after a signal
 SETTLE_WITHIN = 10.0  # seconds for the last messages to leave
 WAIT_FOR_WRITER = 600.0  # seconds: another process that writes the same file is mostly about to end, or to be ended
+LAST_LOOKS = 10  # of which one is enough, once the connections are there
+UNDERSTOOD = "understood"  # the answer to the plan, and to the answers
 LOOK_EVERY = 0.02  # seconds between looks at messages while waiting
 
 
@@ -101,6 +103,18 @@ class Crew:
         for rank in range(self.size):
             if rank != self.rank:
                 self.tell(rank, message)
+
+    def deliver(self, message: object) -> None:
+        """Send to everybody else, and stay: a network's messages need their sender's look, and a rank at work has none."""
+        self.tell_all(message)
+        waiting, deadline = set(range(self.size)) - {self.rank}, time.monotonic() + SETTLE_WITHIN
+        while waiting and time.monotonic() < deadline:
+            waiting -= {rank for rank in waiting if self.heard(rank) is not None}
+            time.sleep(LOOK_EVERY)
+        self.tell_all(UNDERSTOOD)
+        for _ in range(LAST_LOOKS if self.size > 1 else 0):
+            self._comm.iprobe()
+            time.sleep(LOOK_EVERY)
 
     def heard(self, rank: int) -> object | None:
         """The message of a rank, if there is one."""
@@ -189,6 +203,8 @@ class _Member:
         if plan.verdict is not None:
             return plan.verdict
         self.join(plan.run)
+        self.crew.tell(0, UNDERSTOOD)
+        self.listen()
         self.crew.tell(0, self.worker.work(plan))
         return self.listen()
 
@@ -212,7 +228,7 @@ class _Member:
             self.crew.tell_all(Plan("", verdict=verdict))
             return verdict
         owners, plan = self.plan()
-        self.crew.tell_all(plan)
+        self.crew.deliver(plan)
         self.join(plan.run)
         reports = [self.worker.work(plan), *self.collect()]
         for path, samples in (part for report in reports for part in report.parts):
@@ -268,7 +284,7 @@ class _Member:
         while waiting:
             self.claims.live()
             for rank in sorted(waiting):
-                if (report := self.crew.heard(rank)) is not None:
+                if isinstance(report := self.crew.heard(rank), Report):
                     reports.append(report)
                     waiting.discard(rank)
                 elif self.watch.silent(rank):

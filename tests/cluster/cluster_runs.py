@@ -22,6 +22,7 @@ from nqe_core.tables import read_table
 
 ROOT = Path(__file__).resolve().parents[2]
 LAB = ROOT / "tests" / "cluster" / "lab"
+HELD_NQE = ROOT / "tests" / "cluster" / "held_nqe.py"
 BIN = Path(sys.executable).parent
 ROOT_SEED = 20200323  # as in config/config.yaml
 STAGES = ("liquid", "inherent_state", "harmonic", "quartic", "cubic")
@@ -31,20 +32,20 @@ COLUMNS = (
 ).split()
 
 
-def sheet_row(burn_in: int, per_walker: int = 1, per_chunk: int = 12) -> str:
-    """Twelve small glasses; equilibration is what takes time (about 8 us a sweep)."""
-    return f"victim\tipl2d\t64\t2.0\t12\t{per_walker}\t{per_chunk}\t1\tquench\t0\t0.2\t{burn_in}\t100"
+def sheet_row(per_walker: int = 1, per_chunk: int = 12) -> str:
+    """Twelve small glasses in a second: who wants to disturb them holds them (`Campaign.hold`)."""
+    return f"victim\tipl2d\t64\t2.0\t12\t{per_walker}\t{per_chunk}\t1\tquench\t0\t0.2\t500\t100"
 
 
-# half a second a walker: long enough to be hit, short enough to be run a dozen times
-VICTIM = sheet_row(burn_in=60_000)
+def environment(folder: Path | None = None) -> dict[str, str]:
+    """That of a user who has activated the environment: its commands come first, one thread per process.
 
-
-def environment() -> dict[str, str]:
-    """That of a user who has activated the environment: its commands come first, one thread per process."""
+    Before them come those in `bin` of a campaign's folder.
+    """
+    path = [folder / "bin", BIN, os.environ["PATH"]] if folder else [BIN, os.environ["PATH"]]
     threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"), "1")
     mine = {key: value for key, value in os.environ.items() if key not in ("SNAKEMAKE_PROFILE", "SLURM_CONF")}
-    return {**mine, **threads, "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}"}
+    return {**mine, **threads, "PATH": os.pathsep.join(map(str, path))}
 
 
 def wait_until(condition: Callable[[], object], seconds: float, what: str) -> object:
@@ -56,14 +57,12 @@ def wait_until(condition: Callable[[], object], seconds: float, what: str) -> ob
     return value
 
 
-def below(pid: int, name: str = "") -> list[int]:
-    """Ids of all processes that a process has started, directly or not, with this name."""
+def below(pid: int) -> list[int]:
+    """Ids of all processes that a process has started, directly or not."""
     found = []
     with contextlib.suppress(OSError):
         for child in map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split()):
-            if Path(f"/proc/{child}/comm").read_text().strip() == name or not name:
-                found.append(child)
-            found += below(child, name)
+            found += [child, *below(child)]
     return found
 
 
@@ -82,7 +81,7 @@ def running(command: list[str], log: Path, cwd: Path) -> Iterator[subprocess.Pop
     """A process of which nothing is left in the end, nor of those that it has started."""
     with open(log, "w") as stream:
         process = subprocess.Popen(
-            [str(part) for part in command], cwd=cwd, env=environment(), stdout=stream, stderr=subprocess.STDOUT,
+            [str(part) for part in command], cwd=cwd, env=environment(cwd), stdout=stream, stderr=subprocess.STDOUT,
             start_new_session=True,
         )  # fmt: skip
     try:
@@ -110,7 +109,7 @@ class Campaign:
     name: str = "faults"
 
     @classmethod
-    def create(cls, path: Path, name: str = "faults", rows: str = VICTIM) -> Campaign:
+    def create(cls, path: Path, name: str = "faults", rows: str | None = None) -> Campaign:
         """Copy what `snakemake` needs to run from the root of the repository, and write the sheet."""
         path.mkdir(parents=True, exist_ok=True)
         for part in ("Snakefile", "workflow", "config", "profiles", "slurm"):
@@ -120,12 +119,12 @@ class Campaign:
             else:
                 shutil.copy(ROOT / part, path / part, follow_symlinks=False)
         campaign = cls(path, name)
-        # the classical sampler, whose sweeps take the time that the disturbances are aimed at; also what `nqe` defaults to
+        # what `nqe` defaults to
         settings = path / "config" / "config.yaml"
         shipped = settings.read_text()
         settings.write_text(shipped.replace("sampler: hybrid", "sampler: metropolis"))
         assert settings.read_text() != shipped
-        campaign.sheet.write_text("\t".join(COLUMNS) + "\n" + rows + "\n")
+        campaign.sheet.write_text("\t".join(COLUMNS) + "\n" + (rows or sheet_row()) + "\n")
         return campaign
 
     @property
@@ -180,9 +179,27 @@ class Campaign:
         return [*commands[stage], "--output", file(stage)]
 
     def start(self, stage: str, *options: object, launcher: tuple = ()) -> contextlib.AbstractContextManager:
-        """Run a stage in processes of its own; finished rows are on disk after a second."""
-        command = [*launcher, BIN / "nqe", *self.command(stage), "--flush-seconds", "1", *options]
-        return running(command, self.log(stage), self.path)
+        """Run a stage in processes of its own."""
+        return running([*launcher, "nqe", *self.command(stage), *options], self.log(stage), self.path)
+
+    def hold(self, text: str = "") -> None:
+        """From now on ranks finish a sample each and then wait, with their rows on disk if the text is "saved"."""
+        program = self.path / "bin" / "nqe"
+        if not program.exists():
+            program.parent.mkdir()
+            program.write_text(f"#!{sys.executable}\n" + HELD_NQE.read_text())
+            program.chmod(0o755)
+        (self.path / "hold").write_text(text)
+
+    def release(self) -> None:
+        """Let held ranks go on, and others not wait any more."""
+        (self.path / "hold").unlink()
+
+    def held(self, number: int) -> list[int]:
+        """Process ids of the ranks, once so many are there and all held; before that nothing."""
+        ranks = ranks_in(self.path)
+        all_held = all((self.path / f"held.{pid}").exists() for pid in ranks)
+        return ranks if len(ranks) == number and all_held else []
 
     def log(self, name: str) -> Path:
         return self.path / f"{name}.log"

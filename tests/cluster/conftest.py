@@ -7,21 +7,13 @@ import shutil
 import subprocess
 
 import pytest
-from cluster_runs import LAB, Campaign, environment, sheet_row
+from cluster_runs import LAB, Campaign, environment
 
 
 @pytest.fixture(scope="session")
 def undisturbed(tmp_path_factory) -> Campaign:
     """The campaign as it should be: one process, no interruption."""
     campaign = Campaign.create(tmp_path_factory.mktemp("undisturbed"))
-    campaign.finish()
-    return campaign
-
-
-@pytest.fixture(scope="session")
-def quick(tmp_path_factory) -> Campaign:
-    """As it should be too, but with little to equilibrate: where nothing has to be hit in time."""
-    campaign = Campaign.create(tmp_path_factory.mktemp("quick"), rows=sheet_row(burn_in=500))
     campaign.finish()
     return campaign
 

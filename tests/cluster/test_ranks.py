@@ -17,15 +17,15 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.mark.parametrize("ranks", [2, 3, 4])
-def test_any_number_of_ranks_gives_the_same_bits(tmp_path, quick, mpiexec, ranks):
-    campaign = Campaign.create(tmp_path, rows=sheet_row(burn_in=500))
+def test_any_number_of_ranks_gives_the_same_bits(tmp_path, undisturbed, mpiexec, ranks):
+    campaign = Campaign.create(tmp_path)
     script = ROOT / "tests" / "cluster" / "stages_in_a_row.py"
     command = [mpiexec, "-n", ranks, sys.executable, script, campaign.path, campaign.name, ranks]
     done = subprocess.run(
         [str(part) for part in command], env=environment(), capture_output=True, text=True, timeout=120, check=False
     )
     assert done.returncode == 0, done.stderr
-    campaign.check(quick)
+    campaign.check(undisturbed)
 
 
 def rows_of(campaign: Campaign) -> dict[tuple[str, int], dict]:
@@ -43,7 +43,7 @@ def rows_of(campaign: Campaign) -> dict[tuple[str, int], dict]:
 def test_any_size_of_chunks_gives_the_same_bits(tmp_path):
     campaigns = []
     for size in (2, 6, 12):  # one walker, three, or all
-        rows = sheet_row(burn_in=500, per_walker=2, per_chunk=size)
+        rows = sheet_row(per_walker=2, per_chunk=size)
         campaigns.append(Campaign.create(tmp_path / str(size), rows=rows))
         campaigns[-1].finish()
         assert len(read_sheet(campaigns[-1].sheet)[0].chunks) == 12 // size

@@ -5,9 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 import yaml
@@ -53,47 +50,34 @@ def running_job(campaign: Campaign) -> str:
 
 
 def wait_for_ranks(campaign: Campaign, number: int) -> list[int]:
-    """Process ids of the stage's ranks, once each has finished a few samples (it starts in 1 s, a sample takes 0.5)."""
+    """Process ids of the stage's ranks, once each has finished a sample and waits (see `Campaign.hold`).
 
-    def busy() -> list[int]:
-        found = ranks_in(campaign.path)
-        return found if len(found) == number and all(cpu_seconds(pid) > 2.5 for pid in found) else []
-
-    return wait_until(busy, PATIENCE, f"{number} ranks at work; see {campaign.log('driver')}")
+    All of them must have got work: none may wait for a message of one that works.
+    """
+    return wait_until(lambda: campaign.held(number), PATIENCE, f"{number} ranks; see {campaign.log('driver')}")
 
 
-def cpu_seconds(pid: int) -> float:
-    """Of one process; 0 when it is gone."""
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-    except OSError:
-        return 0.0
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+def wait_for_state(job: str, state: str) -> None:
+    """Until SLURM says so of a job."""
+    wait_until(lambda: ask("squeue", "-h", "-j", job, "-t", "all", "-o", "%T") == state, PATIENCE, f"{job} {state}")
 
 
-@contextmanager
-def frozen(processes: list[int]) -> Iterator[None]:
-    """Slow ranks without the heat: they stand still while SLURM's clock runs."""
-    for pid in processes:
-        os.kill(pid, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        for pid in processes:
-            try:
-                os.kill(pid, signal.SIGCONT)
-            except ProcessLookupError:
-                continue
+def wait_for_end_of(campaign: Campaign, ranks: list[int]) -> None:
+    """Until none of these ranks is there any more."""
+    wait_until(lambda: not set(ranks) & set(ranks_in(campaign.path)), PATIENCE, "the ranks to leave")
 
 
-def resumed(campaign: Campaign) -> bool:
-    """Whether the last attempt found rows of an earlier one."""
-    text = (campaign.results / "logs" / "liquid" / "victim" / "0000.log").read_text()
-    return "samples are done already" in text
+def wait_for_success(campaign: Campaign, run: subprocess.Popen, log: str = "driver") -> str:
+    """What Snakemake has said, once it is done."""
+    assert run.wait(timeout=PATIENCE) == 0, campaign.log(log).read_text()[-3000:]
+    return campaign.log(log).read_text()
 
 
-# not by default: pmi2 start-up fails now and then (slurm 22.05 with mpich 5), and two retries do not always mend it
-@pytest.mark.disturbance
+def stage_log(campaign: Campaign) -> str:
+    """What the last attempt of the stage has said."""
+    return (campaign.results / "logs" / "liquid" / "victim" / "0000.log").read_text()
+
+
 def test_a_whole_campaign_with_every_figure_and_the_same_bits_as_here(tmp_path):
     cluster = Campaign.create(tmp_path / "cluster", "miniature", MINIATURE)
     # a group asks for the cores of all jobs that could run side by side, but not for more than --cores
@@ -127,90 +111,120 @@ def test_a_wrong_launcher_is_refused(campaign):
     assert not campaign.results.exists() or not campaign.kept()
 
 
-@pytest.mark.disturbance
 def test_a_killed_rank_ends_its_job_and_the_retry_continues(campaign, undisturbed):
+    campaign.hold("saved")
     with campaign.drive(campaign.target("liquid"), *resources(2)) as run:
-        os.kill(wait_for_ranks(campaign, 2)[0], signal.SIGKILL)
-        assert run.wait(timeout=PATIENCE) == 0, campaign.log("driver").read_text()[-3000:]
-    assert "Trying to restart job" in campaign.log("driver").read_text()
-    campaign.check(undisturbed)
-
-
-@pytest.mark.disturbance
-def test_a_job_at_its_time_limit_saves_and_is_continued_with_more(campaign, undisturbed):
-    with campaign.drive(campaign.target("liquid"), *resources(2, runtime="1 if attempt == 1 else 10")) as run:
         ranks = wait_for_ranks(campaign, 2)
-        job = running_job(campaign)
-        with frozen(ranks):
-            wait_until(
-                lambda: ask("squeue", "-h", "-j", job, "-t", "all", "-o", "%T") != "RUNNING", PATIENCE, "the limit"
-            )
-        assert run.wait(timeout=PATIENCE) == 0, campaign.log("driver").read_text()[-3000:]
-    assert ask("squeue", "-h", "-j", job, "-t", "all", "-o", "%T") == "TIMEOUT"
-    assert resumed(campaign)
+        os.kill(ranks[0], signal.SIGKILL)
+        wait_for_end_of(campaign, ranks)  # the other one too
+        campaign.release()
+        assert "Trying to restart job" in wait_for_success(campaign, run)
+    assert " 2/12 samples are done already" in stage_log(campaign)
     campaign.check(undisturbed)
 
 
-@pytest.mark.disturbance
+def test_a_job_at_its_time_limit_saves_and_is_continued_with_more(campaign, undisturbed):
+    campaign.hold()
+    with campaign.drive(campaign.target("liquid"), *resources(2, nodes=2, runtime="20 if attempt == 1 else 30")) as run:
+        ranks, job = wait_for_ranks(campaign, 2), running_job(campaign)
+        ask("scontrol", "update", f"JobId={job}", "EndTime=now")  # twenty minutes have passed
+        wait_for_state(job, "TIMEOUT")
+        wait_for_end_of(campaign, ranks)
+        assert campaign.kept() == 2
+        campaign.release()
+        said = wait_for_success(campaign, run)
+    assert "runtime=20" in said and "runtime=30" in said
+    assert " 2/12 samples are done already" in stage_log(campaign)
+    campaign.check(undisturbed)
+
+
 def test_a_job_that_needs_more_memory_gets_it(campaign, undisturbed):
-    memory = "60 if attempt == 1 else 800"
-    with campaign.drive(campaign.target("liquid"), *resources(2, memory=memory)) as run:
-        assert run.wait(timeout=PATIENCE) == 0, campaign.log("driver").read_text()[-3000:]
-    said = campaign.log("driver").read_text()
-    assert "mem_mb_per_cpu=60" in said and "mem_mb_per_cpu=800" in said
+    campaign.hold()  # as long as SLURM needs to notice
+    with campaign.drive(campaign.target("liquid"), *resources(2, memory="60 if attempt == 1 else 800")) as run:
+        wait_until(lambda: "mem_mb_per_cpu=800" in campaign.log("driver").read_text(), PATIENCE, "the second attempt")
+        campaign.release()
+        assert "mem_mb_per_cpu=60" in wait_for_success(campaign, run)
     campaign.check(undisturbed)
 
 
-@pytest.mark.disturbance
 def test_ctrl_c_saves_and_the_same_command_continues(campaign, undisturbed):
     target = campaign.target("liquid")
+    campaign.hold()
     with campaign.drive(target, *resources(2)) as run:
+        ranks, job = wait_for_ranks(campaign, 2), running_job(campaign)
+        run.send_signal(signal.SIGINT)
+        assert run.wait(timeout=PATIENCE) != 0
+    wait_for_end_of(campaign, ranks)
+    wait_for_state(job, "CANCELLED")
+    assert campaign.kept() == 2
+    campaign.release()
+    with campaign.drive(target, *resources(3)) as run:
+        wait_for_success(campaign, run)
+    assert " 2/12 samples are done already" in stage_log(campaign)
+    campaign.check(undisturbed)
+
+
+def test_the_successor_of_a_killed_driver_waits_for_the_job_that_still_runs(campaign, undisturbed):
+    target = campaign.target("liquid")
+    campaign.hold()
+    with campaign.drive(target, *resources(2), log="first"):
         wait_for_ranks(campaign, 2)
         job = running_job(campaign)
-        run.send_signal(signal.SIGINT)
-        assert run.wait(timeout=60) != 0
-    wait_until(lambda: not ranks_in(campaign.path), 30, "the ranks to save and leave")
-    assert ask("squeue", "-h", "-j", job, "-t", "all", "-o", "%T") == "CANCELLED"
-    assert campaign.kept() > 0
-    with campaign.drive(target, *resources(3)) as run:
-        assert run.wait(timeout=PATIENCE) == 0, campaign.log("driver").read_text()[-3000:]
-    assert resumed(campaign)
-    campaign.check(undisturbed)
-
-
-@pytest.mark.disturbance
-def test_a_killed_driver_and_its_successor_do_not_write_over_each_other(campaign, undisturbed):
-    target = campaign.target("liquid")
-    with campaign.drive(target, *resources(2), log="first"):
-        ranks = wait_for_ranks(campaign, 2)
-        job = running_job(campaign)
     subprocess.run(campaign.snakemake("--unlock"), cwd=campaign.path, env=environment(), check=True)
-    with frozen(ranks), campaign.drive(target, *resources(2), "--retries", 0, log="second") as run:
-        assert run.wait(timeout=PATIENCE) != 0
-    said = (campaign.results / "logs" / "liquid" / "victim" / "0000.log").read_text()
-    assert "is writing it; try again later" in said
-    wait_until(
-        lambda: ask("squeue", "-h", "-j", job, "-t", "all", "-o", "%T") == "COMPLETED", PATIENCE, "the first job"
-    )
+    with campaign.drive(target, *resources(2), "--retries", 0, log="second") as run:
+        wait_until(lambda: "is writing it; waiting for it" in stage_log(campaign), PATIENCE, "the second job")
+        campaign.release()
+        wait_for_success(campaign, run, "second")
+    assert "the other process has finished it" in stage_log(campaign)
+    wait_for_state(job, "COMPLETED")
     campaign.check(undisturbed)
 
 
-@pytest.mark.disturbance
 def test_a_dead_node_s_job_starts_again_and_its_zombie_harms_nothing(campaign, undisturbed):
+    campaign.hold("saved")
     with campaign.drive(campaign.target("liquid"), *resources(2, nodes=1)) as run:
-        zombies = wait_for_ranks(campaign, 2)
-        job = running_job(campaign)
+        zombies, job = wait_for_ranks(campaign, 2), running_job(campaign)
         node = ask("squeue", "-h", "-j", job, "-o", "%N")
-        with frozen(zombies):
-            subprocess.run([LAB, "cut", node], env=environment(), check=True)
-            # the lock of a dead node is gone as well
-            (campaign.file("liquid").with_name("0000.h5.parts") / "lock").unlink()
-            ask("scontrol", "update", f"NodeName={node}", "State=DOWN", "Reason=dead")
-            wait_until(lambda: "PENDING" in ask("squeue", "-h", "-j", job, "-o", "%T"), PATIENCE, "the requeue")
-            ask("scontrol", "update", f"JobId={job}", "StartTime=now")  # else after two minutes
-            wait_until(lambda: len(ranks_in(campaign.path)) == 4, PATIENCE, "the second attempt beside the first")
-        # from here both write
-        assert run.wait(timeout=PATIENCE) == 0, campaign.log("driver").read_text()[-3000:]
+        subprocess.run([LAB, "cut", node], env=environment(), check=True)
+        # the lock of a dead node is gone as well
+        (campaign.file("liquid").with_name("0000.h5.parts") / "lock").unlink()
+        ask("scontrol", "update", f"NodeName={node}", "State=DOWN", "Reason=dead")
+        wait_for_state(job, "PENDING")
+        ask("scontrol", "update", f"JobId={job}", "StartTime=now")  # else after two minutes
+        wait_for_ranks(campaign, 4)  # the second attempt beside the first
+        campaign.release()  # from here both write
+        wait_for_success(campaign, run)
         subprocess.run([LAB, "restore", node], env=environment(), check=True)
-        wait_until(lambda: not ranks_in(campaign.path), PATIENCE, "the end of the zombies")
+        wait_for_end_of(campaign, zombies)
+    campaign.check(undisturbed)
+
+
+def test_a_requeued_job_starts_again_on_the_node_that_it_has_left(campaign, undisturbed):
+    campaign.hold()
+    with campaign.drive(campaign.target("liquid"), *resources(2, slurm_extra="'--nodelist=node2'")) as run:
+        ranks, job = wait_for_ranks(campaign, 2), running_job(campaign)
+        ask("scontrol", "requeue", job)
+        wait_for_end_of(campaign, ranks)
+        assert campaign.kept() == 2
+        campaign.release()
+        ask("scontrol", "update", f"JobId={job}", "StartTime=now")  # else after two minutes
+        assert "Trying to restart job" not in wait_for_success(campaign, run)  # SLURM's doing alone
+    assert " 2/12 samples are done already" in stage_log(campaign)
+    campaign.check(undisturbed)
+
+
+def test_a_preempted_job_saves_and_continues_later(campaign, undisturbed):
+    options = (*resources(2), "--default-resources", "slurm_partition=low", "mem_mb=1000", "runtime=10")
+    campaign.hold()
+    with campaign.drive(campaign.target("liquid"), *options) as run:
+        ranks = wait_for_ranks(campaign, 2)
+        urgent = ask(
+            "sbatch", "--parsable", "-p", "main", "-N", 4, "--exclusive", "-o", "/dev/null", "--wrap", "sleep 1"
+        )
+        wait_for_end_of(campaign, ranks)
+        assert campaign.kept() == 2
+        campaign.release()
+        wait_for_state(urgent, "COMPLETED")
+        wait_for_success(campaign, run)
+    assert " 2/12 samples are done already" in stage_log(campaign)
     campaign.check(undisturbed)
