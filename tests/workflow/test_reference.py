@@ -13,8 +13,6 @@ import pyarrow.parquet as parquet
 import pytest
 from workflow_runs import ROOT, Workdir, new_workdir
 
-from nqe_core import reference
-
 pytestmark = pytest.mark.slow
 
 PACK = ROOT / "workflow/scripts/pack_reference.py"
@@ -142,10 +140,8 @@ def test_nothing_to_pack_is_one_line(workdir):
     assert not (workdir.path / "reference/campaign.tsv").exists()
 
 
-def test_shipped_reference_is_whole_and_is_what_the_documents_show(tmp_path):
+def test_shipped_reference_is_what_the_documents_show(tmp_path):
     """docs/scorecard.md is results/reference/scorecard.md, and the README counts its verdicts."""
-    reference.check_files(ROOT / "reference")
-    assert sum(path.stat().st_size for path in (ROOT / "reference").rglob("*")) < 40_000_000
     workdir = new_workdir(tmp_path)
     shutil.copytree(ROOT / "reference", workdir.path / "reference")
     run = workdir.snakemake("results/reference/scorecard.md", "--config", "campaign=reference")

@@ -21,6 +21,7 @@ from workflow_runs import ROOT
 
 from nqe_core.ensembles import Ensemble, read_sheet
 from nqe_core.models import MODELS, Model
+from nqe_core.reference import batches, check_files, merged_rows
 
 SHEETS = sorted((ROOT / "config" / "campaigns").glob("*.tsv"))
 
@@ -171,3 +172,11 @@ def test_citation_names_the_paper_and_the_version():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     assert citation["version"] == project["version"] and citation["license"] == project["license"]
     assert any(reference["doi"] == "10.1103/PhysRevE.101.032130" for reference in citation["references"])
+
+
+def test_reference_data_are_whole_and_of_this_schema():
+    """Batches that this version cannot read, or that are not those of their provenance, raise."""
+    check_files(ROOT / "reference")
+    rows = merged_rows(batches(ROOT / "reference"))
+    assert rows and list(read_sheet(ROOT / "reference/campaign.tsv")) == rows
+    assert sum(path.stat().st_size for path in (ROOT / "reference").rglob("*")) < 40_000_000
