@@ -8,7 +8,7 @@ from pathlib import Path
 from nqe_core import stages
 from nqe_core.campaign import Options, run
 from nqe_core.configuration import Configuration
-from nqe_core.energy import force_ratio
+from nqe_core.energy import force_ratio, potential_energy
 from nqe_core.errors import InputError
 from nqe_core.fire import FORCE_TOLERANCE, quench
 from nqe_core.glass_reading import STABLE
@@ -28,6 +28,8 @@ class Analysis:
     ----------
     configuration : Configuration
         The inherent state.
+    energy : float
+        Potential energy per particle.
     interactions : Interactions
     harmonic : HarmonicModes
     quartic : NonlinearMode
@@ -37,6 +39,7 @@ class Analysis:
     """
 
     configuration: Configuration
+    energy: float
     interactions: Interactions
     harmonic: HarmonicModes
     quartic: NonlinearMode
@@ -77,7 +80,9 @@ def analyse(configuration: Configuration, model: Model, *, quench_first: bool = 
     interactions = Interactions.of(configuration, model)
     harmonic = lowest_modes(interactions, n_modes=n_modes)
     quartic = find_quartic_mode(interactions, harmonic.modes[0])
-    return Analysis(configuration, interactions, harmonic, quartic, find_cubic_mode(interactions, quartic.mode))
+    cubic = find_cubic_mode(interactions, quartic.mode)
+    energy = potential_energy(configuration, model) / configuration.n_particles
+    return Analysis(configuration, energy, interactions, harmonic, quartic, cubic)
 
 
 def analyse_files(

@@ -176,11 +176,11 @@ def _diameters(frame: Frame, model: Model, conventions: Conventions, unit: float
     for end in ends:
         sizes[np.abs(sizes - end) <= SAME_LENGTH * end] = end
     outside = (sizes < ends[0]) | (sizes > ends[1])
-    if model.size_distribution == "binary":
+    if model.two_sizes:
         outside |= ~np.isin(sizes, ends)
     if outside.any() or not np.isfinite(sizes).all():
         particle = int(np.argmax(outside | ~np.isfinite(sizes)))
-        between = "or" if model.size_distribution == "binary" else "to"
+        between = "or" if model.two_sizes else "to"
         raise InputError(
             f"{frame.where}: particle {particle} has diameter {sizes[particle]:.6g}, model {model.name!r} has "
             f"{ends[0]:g} {between} {ends[1]:g}"

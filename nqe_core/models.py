@@ -1,4 +1,4 @@
-"""The glass formers of the paper: one pair potential, two distributions of particle sizes.
+"""Glass formers: the paper's, with one pair potential and two distributions of particle sizes, and some others.
 
 The potential is the inverse power law phi(r) = (lambda/r)^n + sum_{l=0..3} c_2l (r/lambda)^(2l), cut off at
 x_c lambda, where the coefficients make phi and its first three derivatives vanish (Lerner, J. Non-Cryst. Solids 522,
@@ -8,6 +8,7 @@ x_c lambda, where the coefficients make phi and its first three derivatives vani
 
 The binary IPL mixture is the same form: diameters 1.0 and 1.4 with n_a = 1/24 give lambda_SL = 1.2 (1 - 0.4/24) = 1.18.
 Everything is in simulation units: lengths in the smallest diameter, energies in the potential's prefactor, unit mass.
+Models of another `form` have their potential from `nqe_core.potentials`, which says in what units they are.
 """
 
 from __future__ import annotations
@@ -18,10 +19,12 @@ from dataclasses import asdict, dataclass, fields
 import numpy as np
 
 from nqe_core.errors import InputError
+from nqe_core.potentials import POTENTIALS
 
 SMOOTHNESS = 3  # q: derivatives of the potential that vanish at the cutoff, beside its value
 
-SIZE_DISTRIBUTIONS = ("binary", "power_law")
+SIZE_DISTRIBUTIONS = ("binary", "binary_80_20", "power_law")
+PAPER_FORM = "inverse_power"
 
 
 def _double_factorial(n: int) -> int:
@@ -68,19 +71,21 @@ class Model:
     number_density : float
         N/V.
     exponent : int
-        n of the inverse power law; the kernels are compiled for n = 10.
+        n of the inverse power law; the paper's form is compiled for n = 10.
     cutoff : float
         x_c: the range of a pair in units of its lambda.
     nonadditivity : float
         n_a, see the module's head.
-    size_distribution : {"binary", "power_law"}
-        50:50 mixture of the two diameters, or p(lambda) ~ lambda^-3 between them.
+    size_distribution : {"binary", "binary_80_20", "power_law"}
+        Mixture of the two diameters, half of each or 80 % large, or p(lambda) ~ lambda^-3 between them.
     smallest_diameter, largest_diameter : float
         Ends of the size distribution.
     shear_modulus_infinity : float
         G of glasses quenched from high parent temperature, Table II; it sets the unit of frequency.
     table_density : float
         The density that Table II prints.
+    form : str
+        "inverse_power", the paper's potential, or a key in `nqe_core.potentials.POTENTIALS`.
     """
 
     name: str
@@ -94,12 +99,15 @@ class Model:
     largest_diameter: float
     shear_modulus_infinity: float
     table_density: float
+    form: str = PAPER_FORM
 
     def __post_init__(self) -> None:
         where = f"model {self.name!r}"
         if self.dimension not in (2, 3, 4):
             raise InputError(f"{where}: dimension is {self.dimension!r}, must be 2, 3 or 4")
-        if self.exponent != 10:
+        if self.form not in (PAPER_FORM, *POTENTIALS):
+            raise InputError(f"{where}: form {self.form!r} is not one of {(PAPER_FORM, *POTENTIALS)}")
+        if self.form == PAPER_FORM and self.exponent != 10:
             raise InputError(f"{where}: exponent is {self.exponent!r}, the kernels are compiled for 10")
         if self.size_distribution not in SIZE_DISTRIBUTIONS:
             raise InputError(
@@ -119,25 +127,44 @@ class Model:
     def from_parameters(cls, name: str, parameters: dict) -> Model:
         """Build a model from a mapping of its constants, as stored in files and in config/models.yaml."""
         known = {field.name for field in fields(cls)} - {"name"}
+        parameters = {"form": PAPER_FORM, **parameters}
         parameters = {key: value for key, value in parameters.items() if key != "name"}
         if unknown := sorted(set(parameters) - known):
             raise InputError(f"model {name!r}: unknown parameter {unknown[0]!r} (known: {', '.join(sorted(known))})")
         if missing := sorted(known - set(parameters)):
             raise InputError(f"model {name!r}: parameter {missing[0]!r} is missing")
         for key, value in parameters.items():
-            wanted = str if key == "size_distribution" else int if key in ("dimension", "exponent") else (int, float)
+            wanted = (
+                str
+                if key in ("size_distribution", "form")
+                else int
+                if key in ("dimension", "exponent")
+                else (int, float)
+            )
             if isinstance(value, bool) or not isinstance(value, wanted):
                 raise InputError(f"model {name!r}: {key} is {value!r}, which has the wrong type")
         return cls(name=name, **parameters)
 
     def parameters(self) -> dict:
-        """The constants as a plain dict (the inverse of `from_parameters`)."""
-        return asdict(self)
+        """The constants as a plain dict (the inverse of `from_parameters`); the paper's form goes without saying."""
+        return {key: value for key, value in asdict(self).items() if key != "form" or value != PAPER_FORM}
 
     @property
-    def potential(self) -> np.ndarray:
-        """Parameters of the pair potential for the kernels: [x_c^2, c_0, c_2, c_4, c_6]."""
+    def potential(self) -> np.ndarray | tuple:
+        """Parameters of the pair potential for the kernels: [x_c^2, c_0, c_2, c_4, c_6], or those of the form."""
+        if self.form != PAPER_FORM:
+            return POTENTIALS[self.form](self.cutoff)
         return np.concatenate([[self.cutoff**2], smoothing_coefficients(self.exponent, self.cutoff)])
+
+    @property
+    def repulsive(self) -> bool:
+        """Whether all pair energies are positive, which the swap moves' early end relies on."""
+        return self.form != "lennard_jones"
+
+    @property
+    def two_sizes(self) -> bool:
+        """Whether every particle has the smallest or the largest diameter."""
+        return self.size_distribution != "power_law"
 
     @property
     def largest_range(self) -> float:
@@ -165,18 +192,19 @@ class Model:
     def draw_diameters(self, n_particles: int, rng: np.random.Generator) -> np.ndarray:
         """Particle sizes, in random order.
 
-        Both distributions are sampled without noise in their shape: exactly half of the binary particles are large
-        (one more small one when N is odd), and the power law is stratified, one size from each of N slices of equal
-        probability. So samples differ in their structure, not in their composition.
+        All are sampled without noise in their shape: exactly half of the binary particles are large (one more small
+        one when N is odd), or the number nearest to 80 %, and the power law is stratified, one size from each of N
+        slices of equal probability. So samples differ in their structure, not in their composition.
 
         Returns
         -------
         ndarray, shape=(N,)
         """
         small, large = self.smallest_diameter, self.largest_diameter
-        if self.size_distribution == "binary":
+        if self.two_sizes:
+            n_large = n_particles // 2 if self.size_distribution == "binary" else round(0.8 * n_particles)
             diameters = np.full(n_particles, small)
-            diameters[: n_particles // 2] = large
+            diameters[:n_large] = large
         else:
             quantile = (np.arange(n_particles) + rng.random(n_particles)) / n_particles
             # p(s) ~ s^-3 on [a, b]: F(s) = (a^-2 - s^-2) / (a^-2 - b^-2)
@@ -207,9 +235,41 @@ MODELS: dict[str, Model] = {
 }  # fmt: skip
 
 
+def _other(name: str, density: float, form: str, cutoff: float, sizes: tuple[str, float, float], **rest) -> Model:
+    kind, small, large = sizes
+    return Model(
+        name=name, dimension=3, number_density=density, form=form, cutoff=cutoff, size_distribution=kind,
+        smallest_diameter=small, largest_diameter=large, table_density=density, **rest,
+    )  # fmt: skip
+
+
+# Not the paper's. Lengths: sigma_AA; the mean diameter; the small diameter. The moduli are means of 20
+# glasses each (docs/potentials.md).
+OTHER_MODELS: dict[str, Model] = {
+    # n_a makes sigma_AB = 0.94 (1 - 0.12 n_a) = 0.8 of sigma_AA = 1 and sigma_BB = 0.88
+    "kob_andersen": _other(
+        "kob_andersen", 1.2, "lennard_jones", 2.5, ("binary_80_20", 0.88, 1.0), exponent=12,
+        nonadditivity=(1.0 - 0.8 / 0.94) / 0.12, shear_modulus_infinity=15.6,
+    ),
+    "ninarello3d": _other(
+        "ninarello3d", 1.0, "twelfth_power", 1.25, ("power_law", 0.73, 1.62), exponent=12, nonadditivity=0.2,
+        shear_modulus_infinity=3.38,
+    ),
+    # packing fraction 0.8: N/V = 0.8 / (pi/6 (1 + 1.4^3) / 2)
+    "harmonic3d": _other(
+        "harmonic3d", 0.8161, "harmonic", 1.0, ("binary", 1.0, 1.4), exponent=2, nonadditivity=0.0,
+        shear_modulus_infinity=0.0813,
+    ),
+    "hertzian3d": _other(
+        "hertzian3d", 0.8161, "hertzian", 1.0, ("binary", 1.0, 1.4), exponent=2, nonadditivity=0.0,
+        shear_modulus_infinity=0.0213,
+    ),
+}  # fmt: skip
+
+
 def get_model(name: str) -> Model:
     """The shipped model of that name; `InputError` names the known ones otherwise."""
-    try:
-        return MODELS[name]
-    except KeyError:
-        raise InputError(f"unknown model {name!r} (known: {', '.join(MODELS)})") from None
+    known = {**MODELS, **OTHER_MODELS}
+    if name not in known:
+        raise InputError(f"unknown model {name!r} (known: {', '.join(known)})")
+    return known[name]

@@ -262,8 +262,9 @@ def warmup(options: Namespace) -> int:
 
 
 def models(options: Namespace) -> int:
-    from nqe_core.models import MODELS
+    from nqe_core.models import MODELS, OTHER_MODELS
 
-    shown = {name: {k: v for k, v in model.parameters().items() if k != "name"} for name, model in MODELS.items()}
+    everything = {**MODELS, **OTHER_MODELS}.items()
+    shown = {name: {k: v for k, v in model.parameters().items() if k != "name"} for name, model in everything}
     print(json.dumps(shown, indent=2))
     return 0

@@ -117,10 +117,10 @@ def bond_derivatives(distance2, inverse_lambda2, potential):
     for k in range(n):
         w = inverse_lambda2[k]
         y = distance2[k] * w
-        g1[k] = phi1(y, potential) * w
-        g2[k] = phi2(y, potential) * w * w
-        g3[k] = phi3(y, potential) * w * w * w
-        g4[k] = phi4(y, potential) * w * w * w * w
+        g1[k] = phi1(y, w, potential) * w
+        g2[k] = phi2(y, w, potential) * w * w
+        g3[k] = phi3(y, w, potential) * w * w * w
+        g4[k] = phi4(y, w, potential) * w * w * w * w
     return g1, g2, g3, g4
 
 

@@ -69,7 +69,7 @@ def pair_forces(x, start, partner, inverse_lambda2, box, potential, f, scratch):
                 s += separation[k * w + a] * separation[k * w + a]
             scale = inverse_lambda2[base + k]
             y = s * scale
-            g = -2.0 * scale * phi1(y, potential)
+            g = -2.0 * scale * phi1(y, scale, potential)
             factor[k] = g if y < cutoff2 else 0.0
         for i in range(low, high):
             f_i = load(scratch.f, i * w, box)
@@ -100,8 +100,8 @@ def pair_sums(x, start, partner, inverse_lambda2, box, potential):
             w = inverse_lambda2[k]
             y = s * w
             if y < potential[0]:
-                g1 = w * phi1(y, potential)
-                energy += phi(y, potential)
+                g1 = w * phi1(y, w, potential)
+                energy += phi(y, w, potential)
                 virial -= 2.0 * g1 * s
                 force2 += 4.0 * g1 * g1 * s
     return energy, virial, force2

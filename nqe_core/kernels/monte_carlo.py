@@ -61,10 +61,11 @@ def energy_change(i, trial, x, box, potential, pair, scale, start, stop):
                 t = trial[a] - x[k * d + a]
                 t -= box[a] * np.rint(t / box[a])
                 new += t * t
-            old *= scale[block + q]
-            new *= scale[block + q]
-            gained = phi(new, potential) if new < potential[0] else 0.0
-            lost = phi(old, potential) if old < potential[0] else 0.0
+            w = scale[block + q]
+            old *= w
+            new *= w
+            gained = phi(new, w, potential) if new < potential[0] else 0.0
+            lost = phi(old, w, potential) if old < potential[0] else 0.0
             change += gained - lost
     return change
 
@@ -154,7 +155,7 @@ def energy_at_size(i, diameter, diameters, potential, nonadditivity, widest, res
         for q in range(LANES):
             w = inverse_lambda_squared(diameter, diameters[np.uint64(near[block + q])], nonadditivity)
             y = near_r2[block + q] * w
-            energy += phi(y, potential) if y < potential[0] else 0.0
+            energy += phi(y, w, potential) if y < potential[0] else 0.0
     return energy
 
 
@@ -167,11 +168,12 @@ def resize(i, old, new, diameters, particle_energy, potential, nonadditivity, wi
         if lists.near_r2[q] - resolution > reach2:
             break
         k = np.uint64(lists.near[q])
-        before = lists.near_r2[q] * inverse_lambda_squared(old, diameters[k], nonadditivity)
-        after = lists.near_r2[q] * inverse_lambda_squared(new, diameters[k], nonadditivity)
+        w_before = inverse_lambda_squared(old, diameters[k], nonadditivity)
+        w_after = inverse_lambda_squared(new, diameters[k], nonadditivity)
+        before, after = lists.near_r2[q] * w_before, lists.near_r2[q] * w_after
         if min(before, after) < potential[0]:
-            change = phi(after, potential) if after < potential[0] else 0.0
-            change -= phi(before, potential) if before < potential[0] else 0.0
+            change = phi(after, w_after, potential) if after < potential[0] else 0.0
+            change -= phi(before, w_before, potential) if before < potential[0] else 0.0
             particle_energy[k] += change
 
 

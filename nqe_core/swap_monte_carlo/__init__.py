@@ -58,7 +58,8 @@ def equilibrate(
     Raises
     ------
     InputError
-        A box too small, a temperature that is not positive, a swap fraction outside [0, 1), an unknown sampler.
+        A box too small, a temperature that is not positive, a swap fraction outside [0, 1) or of a model whose pairs
+        attract, an unknown sampler.
     """
     check_fits(configuration, model)
     if not (math.isfinite(temperature) and temperature > 0):
@@ -67,6 +68,8 @@ def equilibrate(
         raise InputError(f"sweeps is {sweeps!r}, must be a whole number, zero or more")
     if not 0 <= swap_fraction < 1:
         raise InputError(f"swap_fraction is {swap_fraction!r}, must be in [0, 1)")
+    if swap_fraction > 0 and not model.repulsive:
+        raise InputError(f"swap_fraction is {swap_fraction!r}, must be 0 for model {model.name!r}, whose pairs attract")
     if step is not None and not (math.isfinite(step) and step > 0):
         raise InputError(f"step is {step!r}, must be positive")
     if sampler not in SAMPLERS:

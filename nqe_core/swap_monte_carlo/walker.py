@@ -62,7 +62,7 @@ def partner_ranges(sizes: np.ndarray, model: Model, window: float) -> tuple[np.n
     """
     if sizes[0] == sizes[-1]:
         raise InputError("all diameters are equal, so there is nothing to swap: use swap_fraction 0")
-    if model.size_distribution == "binary":
+    if model.two_sizes:
         n_small = int(np.searchsorted(sizes, sizes[-1]))
         small = np.arange(sizes.size) < n_small
         return np.where(small, n_small, 0), np.where(small, sizes.size - n_small, n_small)
@@ -115,7 +115,8 @@ class Walker(ABC):
             np.zeros(self.n),
         )  # fmt: skip
         self.progress = np.array([potential_energy(configuration, model), step, 0.0, kernel.HUGE])
-        self.potential = tuple(model.potential)  # registers: the compiler would not load an array ahead of a branch
+        # registers: the compiler would not load an array ahead of a branch
+        self.potential = tuple(model.potential) if isinstance(model.potential, np.ndarray) else model.potential
         largest = float(diameters.max())
         # lambda_ij as a function of one size peaks at 1 / (2 n_a)
         self.widest = min(largest, 0.5 / model.nonadditivity) if model.nonadditivity > 0 else largest

@@ -29,8 +29,8 @@ def test_vanishes_smoothly_at_the_cutoff(name):
     u = 1.0 / model.potential[0]
     sizes = [u**5 * np.prod([5.0 + m for m in range(k)]) * u**k for k in range(5)]  # of the power law's own term
     for function, size in zip(DERIVATIVES[:4], sizes, strict=False):
-        assert abs(function(model.potential[0], model.potential)) < 1e-13 * max(size, 1.0)
-    assert kernel.phi4(model.potential[0], model.potential) == pytest.approx(sizes[4], rel=1e-12)
+        assert abs(function(model.potential[0], 1.0, model.potential)) < 1e-13 * max(size, 1.0)
+    assert kernel.phi4(model.potential[0], 1.0, model.potential) == pytest.approx(sizes[4], rel=1e-12)
 
 
 def exact_potential(cutoff: Fraction):
@@ -55,16 +55,18 @@ def test_derivatives_are_exact(name, order):
         # near the cutoff the terms cancel: errors are relative to the largest of them
         largest = float(max(abs(term.subs(y, sympy.Rational(point.numerator, point.denominator)))
                             for term in sympy.Add.make_args(sympy.expand(derivative))))  # fmt: skip
-        assert abs(DERIVATIVES[order](float(point), model.potential) - float(exact)) < 1e-14 * largest
+        assert abs(DERIVATIVES[order](float(point), 1.0, model.potential) - float(exact)) < 1e-14 * largest
 
 
 @pytest.mark.parametrize("order", range(4))
 def test_each_derivative_is_the_slope_of_the_one_before(order):
     potential, y, h = MODELS["ipl3d"].potential, np.linspace(0.7, 2.1, 29), 1e-5
     for point in y:
-        slope = (DERIVATIVES[order](point + h, potential) - DERIVATIVES[order](point - h, potential)) / (2 * h)
+        slope = (DERIVATIVES[order](point + h, 1.0, potential) - DERIVATIVES[order](point - h, 1.0, potential)) / (
+            2 * h
+        )
         # h^2 times the third derivative, and rounding over h
-        assert slope == pytest.approx(DERIVATIVES[order + 1](point, potential), rel=2e-8, abs=2e-9)
+        assert slope == pytest.approx(DERIVATIVES[order + 1](point, 1.0, potential), rel=2e-8, abs=2e-9)
 
 
 @pytest.mark.parametrize("name", ["ipl2d", "poly3d"])

@@ -125,7 +125,7 @@ def test_unknown_names(glasses, refused):
     refused(shear_strain_coupling, bonds, "simple_xz", says="simple_xz")
     refused(shear_strain_coupling, bonds, "bulk", says="bulk")
     refused(preconditioner, bonds, "amg", says="amg")
-    refused(get_model, "kob_andersen", says="kob_andersen")
+    refused(get_model, "wahnstrom", says="wahnstrom")
 
 
 def test_models(refused):

@@ -1,0 +1,43 @@
+"""Types of potentials' parameters, which compiled kernels that are kept on disk can name in any process.
+
+numba keeps compiled kernels by the types of their arguments, and writes a NamedTuple down as the module and name of its
+class. A class of a user's script is not there in the next process, and its entry would make all others unreadable. So
+classes of parameters live here, and their names say how to make them again: name, checksum of the functions (a changed
+potential is another type, and is compiled anew), and fields.
+"""
+
+import hashlib
+from collections import namedtuple
+
+
+def parameter_type(name, fields, functions):
+    """The NamedTuple of a potential's parameters.
+
+    Parameters
+    ----------
+    name : str
+        An identifier.
+    fields : sequence of str
+        Names of the parameters.
+    functions : sequence of callables
+        What is compiled for this type; their code enters its name.
+    """
+    # code objects print their address: only what they are made of counts
+    codes = [function.__code__ for function in functions]
+    made_of = [
+        (code.co_code, [c for c in code.co_consts if not hasattr(c, "co_code")], code.co_names) for code in codes
+    ]
+    digest = hashlib.sha256(repr(made_of).encode()).hexdigest()[:16]
+    return _named("__".join([name, digest, *fields]))
+
+
+def _named(full):
+    if full not in globals():
+        globals()[full] = namedtuple(full, full.split("__")[2:], module=__name__)
+    return globals()[full]
+
+
+def __getattr__(name):
+    if name.startswith("_") or len(name.split("__")) < 3:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return _named(name)
