@@ -33,8 +33,7 @@ SEED = 20200323
 # of a few per cent; burn-in: 30 times. More than one swap in ten moves only takes time from the places (POLY).
 POLY = ["--model", "poly3d", "--n-particles", "500", "--swap-fraction", "0.1"]
 RUNS: dict[str, list[str]] = {
-    "ipl2d_t200": "--model ipl2d --n-particles 400 --temperature 2 --swap-fraction 0 --walkers 8 --sweeps 32000 "
-    "--burn-in 4000".split(),
+    "ipl2d_t200": "--model ipl2d --n-particles 400 --temperature 2 --walkers 8 --sweeps 32000 --burn-in 4000".split(),
     "ipl3d_t200": "--model ipl3d --n-particles 500 --temperature 2 --walkers 8 --sweeps 20000 --burn-in 3000".split(),
     "ipl4d_t200": "--model ipl4d --n-particles 1000 --temperature 2 --walkers 4 --sweeps 20000 --burn-in 2000".split(),
     "poly3d_t130": [*POLY, *"--temperature 1.3 --walkers 8 --sweeps 20000 --burn-in 4000".split()],
@@ -51,27 +50,30 @@ CLASSICAL = {
     "poly3d_t050_classical": f"{' '.join(POLY)} --temperature 0.5 --walkers 8 --sweeps 200000 --burn-in 60000",
 }
 RUNS |= {name: [*options.split(), "--sampler", "metropolis"] for name, options in CLASSICAL.items()}
-BELOW = [*POLY, *"--temperature 0.35 --walkers 4 --start-temperature 0.3 --start-sweeps 600000".split()]
-MEETING = {  # the same liquid approached from above and from below
-    "poly3d_t035_above": [*POLY, *"--temperature 0.35 --walkers 4 --sweeps 200000 --burn-in 0".split()],
-    "poly3d_t035_below": [*BELOW, *"--sweeps 200000 --burn-in 0".split()],
-}
 
 
 def measure(names: list[str]) -> None:
     """Run what is named, or all that has no curves yet."""
-    for name, options in {**RUNS, **MEETING}.items():
+    for name, options in RUNS.items():
         curves = CURVES / f"{name}.csv"
         if name in names or (not names and not curves.exists()):
-            command = ["nqe", "relaxation", "--root-seed", str(SEED), *options, "--curves", str(curves)]
-            if name in RUNS:
-                command += ["--table", str(TABLE)]
+            command = [
+                "nqe",
+                "relaxation",
+                "--root-seed",
+                str(SEED),
+                *options,
+                "--curves",
+                str(curves),
+                "--table",
+                str(TABLE),
+            ]
             print(" ".join(command), flush=True)
             subprocess.run(command, check=True)
 
 
 def plot(path: Path) -> None:
-    """Relaxation times against the inverse temperature, and the energy from above and from below."""
+    """Relaxation times against the inverse temperature, and how the overlap falls at each temperature."""
     matplotlib.use("Agg")
     from matplotlib import pyplot as plt
 
@@ -88,20 +90,14 @@ def plot(path: Path) -> None:
         error = np.array([getattr(line, f"tau_{name}_error") for line in lines])
         known = np.isfinite(value)
         left.errorbar(inverse[known], value[known], error[known], fmt="o-", ms=4, capsize=2, color=colour, label=name)
-    left.set(yscale="log", xlabel=r"$1/T$", ylabel=r"relaxation time $\tau$ (sweeps)", title="(a) POLY, $N = 500$")
+    left.set(yscale="log", xlabel=r"$1/T$", ylabel=r"relaxation time $\tau$ (sweeps)", title="(a)")
     left.legend(frameon=False)
-    for name, colour in (("above", "#d55e00"), ("below", "#0072b2")):
-        curve = np.genfromtxt(CURVES / f"poly3d_t035_{name}.csv", delimiter=",", names=True)
-        blocks = {key: curve[key].reshape(-1, 10) for key in ("sweep", "energy", "energy_error")}
-        # ten intervals of a walker are no more independent than one
-        right.errorbar(
-            blocks["sweep"].mean(axis=1) / 1e3, blocks["energy"].mean(axis=1), blocks["energy_error"].mean(axis=1),
-            fmt=".-", lw=0.8, color=colour, label=f"from {name}",
-        )  # fmt: skip
-    reference = next(line for line in lines if line.temperature == 0.35)
-    right.axhspan(reference.energy - reference.energy_error, reference.energy + reference.energy_error, color="0.8")
-    right.set(xlabel=r"$10^3$ sweeps at $T = 0.35$", ylabel="$u/N$", title="(b) approach to equilibrium")
-    right.legend(frameon=False)
+    for line, colour in zip(lines, plt.get_cmap("cividis")(np.linspace(0.9, 0.0, len(lines))), strict=True):
+        curve = np.genfromtxt(CURVES / f"poly3d_t{100 * line.temperature:03.0f}.csv", delimiter=",", names=True)
+        right.plot(curve["lag"][1:], curve["overlap"][1:], color=colour, label=f"$T = {line.temperature:g}$")
+    right.axhline(1 / math.e, color="0.6", lw=0.8, ls=":")
+    right.set(xscale="log", xlabel="sweeps", ylabel="overlap $Q$", ylim=(0, 1), title="(b)")
+    right.legend(frameon=False, fontsize=7)
     figure.savefig(path, dpi=200)
     print(path)
 
@@ -158,9 +154,9 @@ def check(draws: int = 2000) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=["measure", "plot", "check", "table"])
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join([*RUNS, *MEETING])}")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(RUNS)}")
     options = parser.parse_args()
-    if unknown := set(options.names) - {*RUNS, *MEETING}:
+    if unknown := set(options.names) - set(RUNS):
         sys.exit(f"relaxation: unknown name {', '.join(sorted(unknown))}")
     if options.what == "measure":
         measure(options.names)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -126,6 +127,11 @@ class _Ensemble:
                 self.report.notes.append(
                     f"{self.folder.name}: relaxation time of {made['model']} at T = {made['temperature']:g} with the "
                     f"{how['sampler']} sampler is not known: nothing says that its liquids are in equilibrium"
+                )
+            elif least > 0 and math.isinf(tau):
+                self.report.problems.append(
+                    f"{file.path}: the relaxation time of {made['model']} at T = {made['temperature']:g} was too long to be "
+                    f"measured: nothing says that these liquids are in equilibrium"
                 )
             elif not how["burn_in"] >= least * tau:
                 self.report.problems.append(
