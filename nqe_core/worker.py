@@ -11,7 +11,8 @@ from nqe_core.crew import Claims, Interrupted, Interruption, shares
 from nqe_core.jobs import Checkpoint
 from nqe_core.parts import PartFolder
 
-ROW_MEMORY = 64e6  # bytes of finished rows after which they are written aside, however short the time
+ROW_MEMORY = 8e6  # bytes of finished rows after which they are written aside, however short the time
+ROW_OVERHEAD = 1500  # bytes of a row beside its arrays: for small glasses as much as these
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,7 @@ class Worker:
                 self._checkpoints[unit] = found
             elif found["sample"] not in done:
                 self._rows.append(found)
-                self._bytes += sum(getattr(value, "nbytes", 8) for value in found.values())
+                self._bytes += ROW_OVERHEAD + sum(getattr(value, "nbytes", 8) for value in found.values())
             self.pause()
         if self._checkpoints.pop(unit, None) is not None:
             self._finished.append(unit)
