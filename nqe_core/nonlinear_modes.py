@@ -101,6 +101,7 @@ class _Energy:
     """ln E_k on the sphere; remembers the scalars of its last value, which the gradient needs."""
 
     order: int  # power of kappa times two: the gradient is (order / kappa) times the residual
+    compiled: int  # what it is called by the compiled minimiser
 
     def __init__(self, interactions: Interactions) -> None:
         self.interactions = interactions
@@ -117,7 +118,7 @@ class _Energy:
 class QuarticEnergy(_Energy):
     """ln E4 = 2 ln kappa - ln chi (Eq. 12)."""
 
-    order = 4
+    order, compiled = 4, sphere_lbfgs.QUARTIC
 
     def value(self, z: np.ndarray) -> float:
         kappa, chi = self._scalars = self.interactions.quartic_scalars(z)
@@ -134,7 +135,7 @@ class QuarticEnergy(_Energy):
 class CubicEnergy(_Energy):
     """ln E3 = 3 ln kappa - 2 ln |tau| (Eq. 31)."""
 
-    order = 6
+    order, compiled = 6, sphere_lbfgs.CUBIC
 
     def value(self, z: np.ndarray) -> float:
         kappa, tau = self._scalars = self.interactions.cubic_scalars(z)
@@ -151,7 +152,7 @@ class CubicEnergy(_Energy):
 class PseudoharmonicEnergy(_Energy):
     """ln C = 2 ln kappa - ln D, with D = sum over interacting pairs of (z_ij.z_ij)^2."""
 
-    order = 4
+    order, compiled = 4, sphere_lbfgs.PSEUDOHARMONIC
 
     def __init__(self, interactions: Interactions) -> None:
         super().__init__(interactions)
@@ -218,10 +219,10 @@ def _minimize(energy: _Energy, start, method, tolerance, max_iterations, metric)
     metric = metric or preconditioner(interactions)
     if not isinstance(metric, Metric):
         return lbfgs(energy, z, metric, bound, max_iterations)
-    kind = sphere_lbfgs.QUARTIC if energy.order == QuarticEnergy.order else sphere_lbfgs.CUBIC
     point, value, norm, iterations, evaluations = sphere_lbfgs.minimize(
-        interactions.rows, kind, interactions.to_rows(z), metric, bound, max_iterations, MEMORY, RULES, interactions.box
-    )
+        interactions.rows, energy.compiled, interactions.to_rows(z), metric, bound, max_iterations, MEMORY, RULES,
+        interactions.box,
+    )  # fmt: skip
     return SphereMinimum(interactions.from_rows(point), value, norm, iterations, evaluations, bool(norm <= bound))
 
 

@@ -118,6 +118,28 @@ def quartic_field(rows, weight2, weight4, out, work, box):
 
 
 @njit(cache=True, fastmath=True, error_model="numpy", inline="always")
+def pair_spread_scalars(rows, z, work, box):
+    """M:zz and D = sum over pairs of (z_ij.z_ij)^2; leaves in `work` what `pair_spread_field` needs."""
+    stretch(rows, z, work, box)
+    m, t = 0.0, 0.0
+    for k in range(np.uint64(rows.g1.size)):
+        u, v = work.u[k], work.v[k]
+        m += rows.g2[k] * u * u + rows.g1[k] * v
+        t += 0.25 * v * v
+    return m, t
+
+
+@njit(cache=True, fastmath=True, error_model="numpy", inline="always")
+def pair_spread_field(rows, weight2, weight4, out, work, box):
+    """out = weight2 M.z + weight4 F with F_i = sum_j (z_ij.z_ij) z_ij, at the z of `pair_spread_scalars`, once."""
+    for k in range(np.uint64(rows.g1.size)):
+        u, v = work.u[k], work.v[k]
+        work.u[k] = 2.0 * weight2 * rows.g2[k] * u
+        work.v[k] = 2.0 * weight2 * rows.g1[k] + 0.5 * weight4 * v
+    _spread(rows, out, work, box)
+
+
+@njit(cache=True, fastmath=True, error_model="numpy", inline="always")
 def cubic_scalars(rows, z, work, box):
     """M:zz and U3:zzz; leaves in `work` what `cubic_field` needs."""
     stretch(rows, z, work, box)

@@ -1,6 +1,6 @@
-"""L-BFGS on the unit sphere for ln E4 and ln E3, compiled as a whole.
+"""L-BFGS on the unit sphere for ln E4, ln E3 and ln C, compiled as a whole.
 
-Step by step what `sphere_minimizer.lbfgs` does with any objective and metric; here are the two energies over bond rows,
+Step by step what `sphere_minimizer.lbfgs` does with any objective and metric; here are the three functions over bond rows,
 and the inverse diagonal blocks of M as the metric.
 """
 
@@ -9,10 +9,19 @@ from collections import namedtuple
 import numpy as np
 from numba import njit
 
-from nqe_core.kernels.bond_rows import cubic_field, cubic_scalars, product, quartic_field, quartic_scalars, work_space
+from nqe_core.kernels.bond_rows import (
+    cubic_field,
+    cubic_scalars,
+    pair_spread_field,
+    pair_spread_scalars,
+    product,
+    quartic_field,
+    quartic_scalars,
+    work_space,
+)
 from nqe_core.kernels.fields import to_sphere
 
-QUARTIC, CUBIC = 4, 3
+QUARTIC, CUBIC, PSEUDOHARMONIC = 4, 3, 2
 # inverse diagonal blocks of M, (N*d*d,); degree of the polynomial, and the part of the spectrum of both that it inverts
 Metric = namedtuple("Metric", "blocks degree low high")
 # an energy may be infinite and is compared with what is not: of fast arithmetic only what keeps that
@@ -21,9 +30,12 @@ FAST = {"reassoc", "contract", "arcp", "nsz"}
 
 @njit(cache=True, fastmath=FAST, error_model="numpy", inline="always")
 def _energy(kind, rows, z, work, box):
-    """ln E at z, and kappa and chi or tau, which `_gradient` needs."""
+    """ln E (ln C) at z, and kappa and chi, tau or D, which `_gradient` needs."""
     if kind == QUARTIC:
         kappa, other = quartic_scalars(rows, z, work, box)
+        value = 2.0 * np.log(kappa) - np.log(other) if kappa > 0.0 and other > 0.0 else np.inf
+    elif kind == PSEUDOHARMONIC:
+        kappa, other = pair_spread_scalars(rows, z, work, box)
         value = 2.0 * np.log(kappa) - np.log(other) if kappa > 0.0 and other > 0.0 else np.inf
     else:
         kappa, other = cubic_scalars(rows, z, work, box)
@@ -36,6 +48,8 @@ def _gradient(kind, rows, kappa, other, out, work, box):
     """grad ln E at the z of `_energy`."""
     if kind == QUARTIC:
         quartic_field(rows, 4.0 / kappa, -4.0 / other, out, work, box)
+    elif kind == PSEUDOHARMONIC:
+        pair_spread_field(rows, 4.0 / kappa, -4.0 / other, out, work, box)
     else:
         cubic_field(rows, 6.0 / kappa, -6.0 / other, out, work, box)
 
@@ -115,7 +129,7 @@ def minimize(rows, kind, start, metric, tolerance, max_iterations, memory, rules
     Parameters
     ----------
     rows : Rows
-    kind : {QUARTIC, CUBIC}
+    kind : {QUARTIC, CUBIC, PSEUDOHARMONIC}
     start : ndarray, shape=(N*d,)
         On the sphere, particles in the order of `rows`.
     metric : Metric
