@@ -12,7 +12,7 @@ SHELL := bash
 export PATH := $(abspath $(VENV))/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help env env-full figures tiny reference report verify test test-cluster test-fast lint format bench docs lock clean-env
+.PHONY: help env env-full figures tiny reference report verify test test-cluster test-fast lint format bench docs docs-links lock clean-env
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -71,8 +71,13 @@ format: $(FULL)  ## let ruff and snakefmt put the code in order
 bench: $(FULL)  ## measure speed against references
 	@python benchmarks/run.py
 
-docs: $(READY)  ## write config/README.md from the schemas
+docs: $(FULL)  ## build build/docs from docs/ and the docstrings, links checked; config/README.md from the schemas
 	@python workflow/schemas/describe.py
+	@sphinx-build --quiet --fail-on-warning --keep-going docs build/docs
+	@echo "Documentation: build/docs/index.html"
+
+docs-links: $(FULL)  ## ask other sites whether the pages that the documentation links to are there
+	@sphinx-build --quiet -b linkcheck docs build/links
 
 lock: $(READY)  ## renew the pins in envs/*.lock from pyproject.toml (KEEP=1: only what no longer fits)
 	@envs/lock.sh $(VENV)/bin/python

@@ -19,6 +19,7 @@ import yaml
 from jsonschema import Draft202012Validator
 from workflow_runs import ROOT
 
+import nqe_core
 from nqe_core.ensembles import Ensemble, read_sheet
 from nqe_core.models import MODELS, OTHER_MODELS, Model
 from nqe_core.reference import batches, check_files, merged_rows
@@ -170,7 +171,8 @@ def test_installed_package_works_outside_the_source(tmp_path):
 def test_citation_names_the_paper_and_the_version():
     citation = load("CITATION.cff")
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    assert citation["version"] == project["version"] and citation["license"] == project["license"]
+    assert citation["version"] == project["version"] == nqe_core.__version__
+    assert citation["license"] == project["license"]
     assert any(reference["doi"] == "10.1103/PhysRevE.101.032130" for reference in citation["references"])
 
 

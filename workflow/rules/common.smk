@@ -46,7 +46,8 @@ def explain(error):
 
 def check(record, schema, source):
     """Stop unless `record` follows workflow/schemas/{schema}."""
-    rules = yaml.safe_load((Path(workflow.basedir) / "workflow/schemas" / schema).read_text())
+    # beside this file, also where another Snakefile has this workflow as a module
+    rules = yaml.safe_load(Path(workflow.source_path(f"../schemas/{schema}")).read_text())
     error = best_match(Draft202012Validator(rules).iter_errors(record))
     if error is not None:
         stop(f"{source}: {explain(error)}")
