@@ -209,6 +209,7 @@ def test_a_requeued_job_starts_again_on_the_node_that_it_has_left(campaign, undi
         wait_for_end_of(campaign, ranks)
         assert campaign.kept() == 2
         campaign.release()
+        wait_for_state(job, "PENDING")
         ask("scontrol", "update", f"JobId={job}", "StartTime=now")  # else after two minutes
         assert "Trying to restart job" not in wait_for_success(campaign, run)  # SLURM's doing alone
     assert " 2/12 samples are done already" in stage_log(campaign)
