@@ -10,9 +10,11 @@ from pathlib import Path
 import autodiff_reference
 import lammps_reference
 import numpy as np
+import samplers
 from c_kernels import call, library
 from glasses import TEMPERATURE, glass, liquid
-from timing import Row, compare
+from numba import njit
+from timing import Row, compare, seconds
 
 from nqe_core.elasticity import nonaffine_velocities, shear_strain_coupling
 from nqe_core.energy import PairList
@@ -20,19 +22,32 @@ from nqe_core.fire import SKIN, quench
 from nqe_core.harmonic import lowest_modes
 from nqe_core.hessian_matrix import hessian
 from nqe_core.interactions import Interactions
+from nqe_core.kernels import bond_rows
 from nqe_core.kernels import forces as force_kernel
 from nqe_core.models import get_model
 from nqe_core.molecular_dynamics import TIME_STEP, LangevinDynamics
-from nqe_core.nonlinear_modes import (
-    CubicEnergy,
-    QuarticEnergy,
-    find_cubic_mode,
-    find_cubic_mode_from,
-    find_quartic_mode,
-)
+from nqe_core.nonlinear_modes import find_cubic_mode, find_cubic_mode_from, find_quartic_mode
 
-NANOSECONDS, MILLISECONDS = 1e9, 1e3
+NANOSECONDS = 1e9
+SMALL = {"ipl2d": 400, "ipl3d": 512, "ipl4d": 1296}  # particles of the glasses that kernels are compiled on
+SAMPLER_SWEEPS, SWAP_FRACTION = {"metropolis": 10_000, "hybrid": 20_000}, 0.2
 LAMMPS_MAX_FORCE = 1e-10
+
+
+@njit(fastmath=True, error_model="numpy")
+def row_quartic(rows, z, out, work, box):
+    """E4 and its gradient, as the solver has them."""
+    kappa, chi = bond_rows.quartic_scalars(rows, z, work, box)
+    bond_rows.quartic_field(rows, 4.0 / kappa, -4.0 / chi, out, work, box)
+    return kappa * kappa / chi
+
+
+@njit(fastmath=True, error_model="numpy")
+def row_cubic(rows, z, out, work, box):
+    """E3 and its gradient, as the solver has them."""
+    kappa, tau = bond_rows.cubic_scalars(rows, z, work, box)
+    bond_rows.cubic_field(rows, 6.0 / kappa, -6.0 / tau, out, work, box)
+    return kappa**3 / tau**2
 
 
 class NotInstalled(Exception):
@@ -66,12 +81,26 @@ def _bond_kernels(c, configuration, model, title: str, n: int) -> list[Row]:
     b = Interactions.of(configuration, model)
     z = np.random.default_rng(0).standard_normal(b.size)
     z /= np.linalg.norm(z)
-    out, cubic, quartic = np.empty(b.size), CubicEnergy(b), QuarticEnergy(b)
+    out, sorted_z, sorted_out, work = (
+        np.empty(b.size),
+        b.to_rows(z),
+        np.empty(b.size),
+        bond_rows.work_space(b.rows, b.box),
+    )
     head = (b.n_particles, b.n_bonds, b.i, b.j, b.vectors.reshape(-1), b.g1, b.g2)
     sides = {
-        "M.z": (lambda: b.hessian_product(z), lambda: call(c.hessian_product, *head, z, out)),
-        "E3": (lambda: (cubic.value(z), cubic.gradient(z)), lambda: call(c.cubic, *head, b.g3, z, out)),
-        "E4": (lambda: (quartic.value(z), quartic.gradient(z)), lambda: call(c.quartic, *head, b.g3, b.g4, z, out)),
+        "M.z": (
+            lambda: bond_rows.product(b.rows, sorted_z, sorted_out, work, b.box),
+            lambda: call(c.hessian_product, *head, z, out),
+        ),
+        "E3": (
+            lambda: row_cubic(b.rows, sorted_z, sorted_out, work, b.box),
+            lambda: call(c.cubic, *head, b.g3, z, out),
+        ),
+        "E4": (
+            lambda: row_quartic(b.rows, sorted_z, sorted_out, work, b.box),
+            lambda: call(c.quartic, *head, b.g3, b.g4, z, out),
+        ),
     }
     per_bond = NANOSECONDS / b.n_bonds
     return [
@@ -155,20 +184,49 @@ def modes_against_packages(folder: Path, n: int) -> list[Row]:
 
 
 def modes_against_own(folder: Path, n: int) -> list[Row]:
-    """The same against this project's ARPACK and macopt-like conjugate gradient."""
+    """The same against this project's ARPACK and macopt-like conjugate gradient.
+
+    The large ones are measured on one glass after the other, once each; kernels were compiled on a small one.
+    """
+    sizes = (("ipl3d", 2048, n, ">= 2.5"), ("ipl3d", 8192, min(n, 3), ">= 3"), ("ipl3d", 32768, 1, ">= 3"),
+             ("ipl2d", 25600, 1, ">= 10"), ("ipl4d", 10000, 1, ">= 3"))  # fmt: skip
     made = []
-    sizes = (("ipl3d", 2048, ">= 2.5"), ("ipl3d", 8192, ">= 3"), ("ipl2d", 6400, ">= 10"), ("ipl4d", 4096, ">= 3"))
-    for model_name, particles, goal in sizes:
-        interactions = Interactions.of(glass(folder, model_name, particles, 0), get_model(model_name))
-        repeats = n if particles <= 2048 else min(n, 3)
-        made.append(
-            compare(
-                f"psi + pi4 + pi3 {model_name} N={particles} / own ARPACK + CG",
-                lambda interactions=interactions: _modes(interactions, "auto", "lbfgs"),
-                lambda interactions=interactions: _modes(interactions, "arpack", "macopt"),
-                goal, "s", n=repeats,
+    for model_name, particles, repeats, goal in sizes:
+        model, times = get_model(model_name), []
+        for path in (("auto", "lbfgs"), ("arpack", "macopt")):
+            _modes(Interactions.of(glass(folder, model_name, SMALL[model_name], 0), model), *path)
+        for seed in range(repeats):
+            interactions = Interactions.of(glass(folder, model_name, particles, seed), model)
+            times.append(
+                [
+                    seconds(lambda path=path, bonds=interactions: _modes(bonds, *path))
+                    for path in (("auto", "lbfgs"), ("arpack", "macopt"))
+                ]
             )
-        )  # fmt: skip
+        title = f"psi + pi4 + pi3 {model_name} N={particles} / own ARPACK + CG"
+        ours, theirs = np.array(times).T
+        ratio = float(np.median(theirs / ours))
+        made.append(Row(title, float(np.median(ours)), float(np.median(theirs)), ratio, goal, "s", repeats))
+    return made
+
+
+def sampler(folder: Path, n: int) -> list[Row]:
+    """One independent liquid at T = 2: the hybrid against displacements one by one and swaps.
+
+    CPU seconds until particles have forgotten where they were, and which size they had; both samplers are exact.
+    """
+    model, repeats = get_model("ipl3d"), min(n, 3)
+    costs = {}
+    for name, sweeps in SAMPLER_SWEEPS.items():
+        runs = [
+            samplers.relaxation_costs(model, 2048, 2.0, name, SWAP_FRACTION, sweeps, seed) for seed in range(repeats)
+        ]
+        costs[name] = np.median(np.array(runs), axis=0)
+    made = []
+    for column, (what, goal) in enumerate((("places", ">= 4"), ("sizes", "-"))):
+        ours, theirs = costs["hybrid"][column], costs["metropolis"][column]
+        title = f"independent liquid ipl3d N=2048 T=2, {what} / plain Monte Carlo with swaps"
+        made.append(Row(title, float(ours), float(theirs), float(theirs / ours), goal, "s", repeats))
     return made
 
 
@@ -211,7 +269,7 @@ def limits(folder: Path, n: int) -> list[Row]:
         command = [sys.executable, "-c", code, str(Path(__file__).parent), str(folder)]
         used = float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
         made.append(Row(f"memory, modes ipl3d N={particles}", used, limit, limit / used, ">= 1", "MiB", 1))
-    command = [sys.executable, "-m", "nqe_core.cli", "--help"]
+    command = [str(Path(sys.executable).with_name("nqe")), "--help"]
     wall = []
     for _ in range(n + 1):
         start = time.perf_counter()
@@ -226,6 +284,7 @@ ROWS = {
     "kernels": kernels,
     "quench": quench_rows,
     "dynamics": dynamics_rows,
+    "sampler": sampler,
     "modes-packages": modes_against_packages,
     "modes-own": modes_against_own,
     "poly-starts": poly_starts,

@@ -70,6 +70,22 @@ def memory(sizes: np.ndarray) -> np.ndarray:
     return np.array([1.0] + [(x[k:] * x[:-k]).mean() / (x * x).mean() for k in range(1, SNAPSHOTS // 2)])
 
 
+def relaxation_costs(model, n_particles, temperature, sampler, swap_fraction, sweeps, seed) -> tuple[float, float]:
+    """CPU seconds until places and sizes are forgotten, after a burn-in of a quarter of the sweeps."""
+    rng = np.random.default_rng(seed)
+    start = initial_configuration(model, n_particles, rng)
+    run = equilibrate(start, model, temperature, sweeps // 4, rng, swap_fraction, sampler=sampler)
+    walker = WALKERS[sampler](run.configuration, model, temperature, rng, swap_fraction, run.step)
+    started = time.process_time()
+    positions, sizes, trace = follow(walker, sweeps)
+    per_sweep = (time.process_time() - started) / (trace.shape[0] * walker.sweeps_per_cycle)
+    between = trace.shape[0] * walker.sweeps_per_cycle / SNAPSHOTS
+    return (
+        relaxation(overlaps(positions, walker.box[0]), between) * per_sweep,
+        relaxation(memory(sizes), between) * per_sweep,
+    )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model")
