@@ -76,7 +76,7 @@ def check_derivatives(functions: Sequence[Callable], potential: tuple, y: np.nda
             slope, wanted = fine + (fine - coarse) / 3.0, derivative(point, w, potential)
             scale = max(abs(wanted), abs(below(point, w, potential)), 1.0)
             worst = max(worst, abs(slope - wanted) / scale)
-    return worst
+    return float(worst)
 
 
 define("lennard_jones", lennard_jones.FIELDS, lennard_jones.FUNCTIONS, lennard_jones.values)

@@ -1,0 +1,41 @@
+"""The documentation's examples run, and every page is in its contents."""
+
+from __future__ import annotations
+
+import doctest
+import re
+from pathlib import Path
+
+import pytest
+from other_programs import make_glass, write_xyz
+
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+PAGES = sorted(DOCS.glob("*.md"))
+WITH_EXAMPLES = [page for page in PAGES if ">>> " in page.read_text()]
+
+
+@pytest.mark.parametrize("page", WITH_EXAMPLES, ids=lambda page: page.stem)
+def test_examples_run_as_they_stand(page, tmp_path, monkeypatch):
+    pytest.importorskip("ase")
+    pytest.importorskip("matplotlib")
+    monkeypatch.chdir(tmp_path)
+    write_xyz(tmp_path / "glass.xyz", make_glass("ipl3d"))  # the reader's own
+    found = doctest.testfile(str(page), module_relative=False, optionflags=doctest.NORMALIZE_WHITESPACE)
+    assert found.attempted > 0 and found.failed == 0
+
+
+def test_every_page_is_in_the_contents():
+    listed = set(re.findall(r"^(?:.*<)?(\w+)>?$", (DOCS / "index.md").read_text(), re.MULTILINE))
+    assert {page.stem for page in PAGES} - {"index"} <= listed
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_links_between_files_lead_somewhere(page):
+    for target in re.findall(r"\]\(([^)#\s]+)", page.read_text()):
+        assert "://" in target or (page.parent / target).exists(), target
+
+
+def test_commands_beside_numbers_are_there():
+    for page in PAGES:
+        for script in re.findall(r"`python ((?:docs|benchmarks)/\S+\.py)", page.read_text()):
+            assert (DOCS.parent / script).exists(), script
