@@ -32,6 +32,7 @@ COMMANDS = (
     "cubic",
     "observables",
     "gather",
+    "merge",
     "analyse",
     "export",
     "verify",
