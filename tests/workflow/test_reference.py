@@ -108,7 +108,7 @@ def test_two_batches_are_one_reference(packed, tiny, tmp_path):
 def test_verify_finds_a_changed_file_of_the_reference(packed, tmp_path):
     workdir = new_workdir(tmp_path)
     shutil.copytree(packed.path / "reference", workdir.path / "reference")
-    arguments = ("--config", "campaign=reference", "--forcerun", "verify", "--", "verify")
+    arguments = ("verify", "--config", "campaign=reference", "--forcerun", "verify")
     assert workdir.snakemake(*arguments).status == 0
     assert "1 batches of reference data" in (workdir.path / "results/reference/verify.txt").read_text()
     (workdir.path / "reference/tiny_20200323/ipl2d_n64.parquet").write_bytes(b"PAR1")
