@@ -68,8 +68,11 @@ format: $(FULL)  ## let ruff and snakefmt put the code in order
 	ruff format .
 	snakefmt Snakefile workflow/rules
 
-bench: $(FULL)  ## measure speed against references
+bench: $(FULL)  ## measure speed against references, the cost of a sample, and how it grows with N
 	@python benchmarks/run.py
+	@python benchmarks/cost.py config/campaigns/paper.tsv --output results/bench/cost.csv
+	@python benchmarks/cost.py benchmarks/scaling.tsv --output results/bench/scaling_sizes.csv
+	@python benchmarks/scaling.py results/bench/cost.csv results/bench/scaling_sizes.csv --output results/bench
 
 docs: $(FULL)  ## build build/docs from docs/ and the docstrings, links checked; config/README.md from the schemas
 	@python workflow/schemas/describe.py

@@ -254,6 +254,17 @@ def relaxation(options: Namespace) -> int:
     return 0
 
 
+def cost(options: Namespace) -> int:
+    from nqe_core.cost import TABLE, cost_of, cost_table, read_measurements
+    from nqe_core.ensembles import read_sheet
+
+    if not options.cooling_start > 0:
+        raise InputError(f"--cooling-start is {options.cooling_start}, must be a positive temperature")
+    measured = read_measurements(Path(options.table) if options.table else TABLE)
+    print(cost_table([cost_of(row, measured, options.cooling_start) for row in read_sheet(options.sheet)]))
+    return 0
+
+
 def warmup(options: Namespace) -> int:
     from nqe_core.warmup import compile_kernels
 

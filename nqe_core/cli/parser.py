@@ -40,7 +40,7 @@ def build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for add in (
         _equilibrate, _quench, _read, _harmonic, _quartic, _cubic, _observables, _gather, _merge, _analyse, _export,
-        _verify, _relaxation, _warmup, _models,
+        _verify, _relaxation, _cost, _warmup, _models,
     ):  # fmt: skip
         add(commands)
     return parser
@@ -312,6 +312,18 @@ def _relaxation(commands) -> None:
     add("--table", metavar="TSV", help="add the result to this table (the campaigns' is config/relaxation.tsv)")
     add("--curves", metavar="CSV", help="write the correlation functions and the course of the energy")
     add("--sheet", metavar="TSV", help="say how many relaxation times burn-in and spacing of its rows are")
+
+
+def _cost(commands) -> None:
+    parser = _command(
+        commands, "cost", "what a campaign costs: core-seconds per sample and stage, core-hours, storage",
+        "From measured times, which are those of one machine: yours may differ by a factor of two. Sizes that were not "
+        "measured are interpolated as powers of N. Prints a table in Markdown.",
+    )  # fmt: skip
+    parser.add_argument("sheet", metavar="SHEET", help="the campaign's sheet, config/campaigns/{campaign}.tsv")
+    parser.add_argument("--cooling-start", type=float, default=1.0, metavar="T",
+                        help="temperature where ensembles that are cooled start (default 1.0)")  # fmt: skip
+    parser.add_argument("--table", metavar="CSV", help="measured times, from benchmarks/cost.py (default the shipped)")
 
 
 def _warmup(commands) -> None:

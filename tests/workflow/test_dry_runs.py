@@ -9,6 +9,7 @@ from collections import Counter
 import pytest
 from workflow_runs import ROOT
 
+from nqe_core.cost import STAGES, memory_mb, read_measurements, seconds_per_sample
 from nqe_core.ensembles import read_sheet
 
 CAMPAIGNS = ("tiny", "demo", "workstation", "paper")
@@ -158,3 +159,24 @@ def test_snakemake_alone_takes_the_profile_of_the_environment(workdir):
     assert run.status == 0 and f"Using profile {local}" in run.text
     run = workdir.snakemake("--profile", "slurm", "--dry-run", profile=None, SNAKEMAKE_PROFILE=local)
     assert "Using profile slurm" in run.text and local not in run.text
+
+
+def test_cluster_jobs_ask_for_what_their_ensemble_costs(workdir):
+    """Time limits and memory come from the measured table: enough for a chunk on the profile's four ranks."""
+    asked = {}
+    for name in ("ipl2d_n400", "ipl3d_n32768", "ipl4d_n10000"):
+        run = workdir.dry_run(f"results/paper/{name}/observables/0000.parquet", campaign="paper", profile="slurm")
+        assert run.status == 0, run.text[-3000:]
+        for rule, runtime, memory in re.findall(
+            r"^rule (\w+):\n.*?^    resources: .*?runtime=(\d+),.*?mem_mb_per_cpu=(\d+)",
+            run.text,
+            re.MULTILINE | re.DOTALL,
+        ):
+            asked[name, rule] = int(runtime), int(memory)
+    rows, measured = {row.ensemble: row for row in sheet("paper")}, read_measurements()
+    assert {rule for _, rule in asked} == set(STAGES) and len(asked) == 3 * len(STAGES)
+    for (name, rule), (runtime, memory) in asked.items():
+        chunk_minutes = seconds_per_sample(rows[name], rule, measured) * rows[name].samples_per_chunk / 4 / 60
+        assert min(1440, max(10, 2 * chunk_minutes)) <= runtime <= min(1440, 15 + 4 * chunk_minutes)
+        assert max(500, 1.2 * memory_mb(rows[name], rule, measured)) <= memory
+    assert asked["ipl4d_n10000", "inherent_state"][0] > asked["ipl2d_n400", "inherent_state"][0]

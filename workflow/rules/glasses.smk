@@ -13,6 +13,8 @@ rule liquid:
         "<logs>/liquid/{ensemble}/{chunk}.log",
     resources:
         tasks=1,
+        runtime=MINUTES["liquid"],
+        mem_mb_per_cpu=MEGABYTES["liquid"],
     params:
         row=sheet_row,
         model_parameters=model_parameters,
@@ -47,6 +49,8 @@ rule inherent_state:
         ensemble=one_of(MADE),
     resources:
         tasks=1,
+        runtime=MINUTES["inherent_state"],
+        mem_mb_per_cpu=MEGABYTES["inherent_state"],
     params:
         preparation=preparation_options,
         tolerance=config["quench"]["tolerance"],

@@ -14,6 +14,8 @@ rule harmonic:
         "<logs>/harmonic/{ensemble}/{chunk}.log",
     resources:
         tasks=1,
+        runtime=MINUTES["harmonic"],
+        mem_mb_per_cpu=MEGABYTES["harmonic"],
     params:
         n_modes=n_modes,
         method=config["harmonic"]["method"],
@@ -37,6 +39,8 @@ rule quartic:
         "<logs>/quartic/{ensemble}/{chunk}.log",
     resources:
         tasks=1,
+        runtime=MINUTES["quartic"],
+        mem_mb_per_cpu=MEGABYTES["quartic"],
     params:
         method=config["quartic"]["method"],
         tolerance=config["quartic"]["tolerance"],
@@ -60,6 +64,8 @@ rule second_quartic:
         "<logs>/second_quartic/{ensemble}/{chunk}.log",
     resources:
         tasks=1,
+        runtime=MINUTES["second_quartic"],
+        mem_mb_per_cpu=MEGABYTES["second_quartic"],
     params:
         method=config["quartic"]["method"],
         tolerance=config["quartic"]["tolerance"],
@@ -82,6 +88,8 @@ rule cubic:
         "<logs>/cubic/{ensemble}/{chunk}.log",
     resources:
         tasks=1,
+        runtime=MINUTES["cubic"],
+        mem_mb_per_cpu=MEGABYTES["cubic"],
     params:
         starts=cubic_starts,
         method=config["cubic"]["method"],

@@ -19,6 +19,8 @@ rule observables:
         "<logs>/observables/{ensemble}/{chunk}.log",
     resources:
         tasks=1,
+        runtime=MINUTES["observables"],
+        mem_mb_per_cpu=MEGABYTES["observables"],
     params:
         max_failed=config["max_failed_fraction"],
         launcher=launcher,

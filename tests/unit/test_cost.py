@@ -1,0 +1,113 @@
+"""The cost of a campaign: arithmetic on a made-up table, and the shipped table against the shipped sheets."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from nqe_core import cost
+from nqe_core.cli.main import main
+from nqe_core.cost import (
+    STAGES,
+    TABLE,
+    Measurement,
+    at_size,
+    bytes_per_sample,
+    cost_of,
+    memory_mb,
+    read_measurements,
+    seconds_per_sample,
+)
+from nqe_core.ensembles import Ensemble, read_sheet
+from nqe_core.errors import InputError
+from nqe_core.models import MODELS
+from nqe_core.molecular_dynamics import TIME_STEP
+
+ROOT = Path(__file__).resolve().parents[2]
+ROW = Ensemble("e", "ipl3d", 2048, 2.0, 1000, 10, 100, 1, "quench", 0.0, 0.2, 1500, 500)
+
+
+def line(stage, n, seconds, unit="sample", temperature=2.0, memory=100.0):
+    return Measurement(stage, "ipl3d", n, temperature, seconds, unit, memory, 3)
+
+
+MEASURED = (
+    *(line(stage, n, n / 1024) for stage in STAGES[1:] for n in (1024, 4096)),
+    line("liquid", 1024, 1e-3, "sweep"),
+    line("liquid", 4096, 8e-3, "sweep", memory=400.0),
+    line("liquid", 4096, 5.0, "sweep", temperature=0.5),
+    line("cooling", 1024, 1e-3, "step"),
+)
+
+
+def test_sizes_between_and_beyond_follow_powers_of_n():
+    points = [(100, 1.0), (400, 8.0), (1600, 16.0)]
+    assert [at_size(points, n) for n, _ in points] == pytest.approx([1.0, 8.0, 16.0])
+    # slope 3/2 below 400 and 1/2 above it, and so on beyond the ends
+    assert at_size(points, 200) == pytest.approx(2.0**1.5)
+    assert at_size(points, 25) == pytest.approx(0.125)
+    assert at_size(points, 6400) == pytest.approx(32.0)
+    assert at_size([(100, 2.0)], 300) == pytest.approx(6.0)
+
+
+def test_seconds_of_a_sample():
+    assert seconds_per_sample(ROW, "harmonic", MEASURED) == pytest.approx(2.0)
+    # a walker's 1500 + 9 * 500 sweeps make ten samples; N = 2048 lies half way, at 1e-3 * 8^(1/2) a sweep
+    assert seconds_per_sample(ROW, "liquid", MEASURED) == pytest.approx(600 * 1e-3 * 8**0.5)
+    colder = replace(ROW, parent_temperature=0.6, n_particles=4096)
+    assert seconds_per_sample(colder, "liquid", MEASURED) == pytest.approx(600 * 5.0)
+    cooled = replace(ROW, preparation="cool", cooling_rate=0.01)
+    steps = 1.0 / 0.01 / TIME_STEP
+    assert seconds_per_sample(cooled, "inherent_state", MEASURED) == pytest.approx(2.0 + steps * 2e-3)
+    assert seconds_per_sample(cooled, "inherent_state", MEASURED, 0.5) == pytest.approx(2.0 + steps * 1e-3)
+    assert cost.TIME_STEP == TIME_STEP
+
+
+def test_memory_does_not_fall_below_the_smallest_process():
+    assert memory_mb(replace(ROW, n_particles=64), "liquid", MEASURED) == pytest.approx(100.0)
+    assert memory_mb(ROW, "liquid", MEASURED) == pytest.approx(200.0)
+
+
+def test_totals_and_storage():
+    whole = cost_of(ROW, MEASURED)
+    assert whole.core_hours == pytest.approx(1000 * (5 * 2.0 + 0.6 * 8**0.5) / 3600)
+    # five vector fields and two lists of diameters; the rest is small change
+    fields = 8 * 2048 * (5 * 3 + 2)
+    assert fields < bytes_per_sample(ROW) < fields + 2000
+    assert whole.gigabytes == pytest.approx(bytes_per_sample(ROW) * 1e-6)
+
+
+def test_what_was_not_measured_is_one_clear_line(tmp_path, capsys):
+    with pytest.raises(InputError, match="no cost of harmonic of model 'ipl2d'"):
+        seconds_per_sample(replace(ROW, model="ipl2d"), "harmonic", MEASURED)
+    wrong = tmp_path / "wrong.csv"
+    wrong.write_text("a,b\n1,2\n")
+    sheet = str(ROOT / "config/campaigns/tiny.tsv")
+    assert main(["cost", sheet, "--table", str(wrong)]) == 2
+    said = capsys.readouterr()
+    assert said.out == "" and said.err.startswith(f"nqe: error: {wrong}") and said.err.count("\n") == 1
+    assert main(["cost", sheet, "--cooling-start", "0"]) == 2
+
+
+@pytest.mark.parametrize("campaign", ["tiny", "demo", "workstation", "paper"])
+def test_command_prints_every_ensemble_and_the_sums(campaign, capsys):
+    path = ROOT / f"config/campaigns/{campaign}.tsv"
+    assert main(["cost", str(path)]) == 0
+    lines = [[cell.strip() for cell in row.strip("|").split("|")] for row in capsys.readouterr().out.splitlines()]
+    rows = read_sheet(path)
+    assert [row[0] for row in lines[2:]] == [*(row.ensemble for row in rows), "all"]
+    hours, size = lines[0].index("core-hours"), lines[0].index("GB")
+    assert float(lines[-1][hours]) == pytest.approx(sum(float(row[hours]) for row in lines[2:-1]), abs=0.06 * len(rows))
+    assert float(lines[-1][size]) == pytest.approx(sum(float(row[size]) for row in lines[2:-1]), abs=0.006 * len(rows))
+
+
+def test_shipped_table_covers_the_paper():
+    measured = read_measurements(TABLE)
+    assert all(line.seconds > 0 and line.memory_mb > 0 and line.samples >= 3 for line in measured)
+    assert {line.model for line in measured} == set(MODELS)
+    for row in read_sheet(ROOT / "config/campaigns/paper.tsv"):
+        for stage in (*STAGES, *(["cooling"] if row.preparation == "cool" else [])):
+            assert any(
+                (line.stage, line.model, line.parent_temperature) == (stage, row.model, row.parent_temperature)
+                for line in measured
+            )

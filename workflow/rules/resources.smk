@@ -1,0 +1,48 @@
+# What the jobs of a chunk ask of a cluster: run time and memory, from the measured cost of their ensembles.
+#
+# needs   nqe_core/cost.csv (`nqe cost`), and the ranks that the profile gives to each rule
+# makes   nothing; it defines MINUTES and MEGABYTES, by stage
+
+import math
+from functools import partial
+
+from nqe_core.cost import memory_mb, read_measurements, seconds_per_sample
+
+COSTS = read_measurements()
+# nodes differ and so do samples; what comes back killed is tried with more
+TIME_MARGIN, MEMORY_MARGIN = 3.0, 1.5
+START_UP_MINUTES, LEAST_MINUTES, LEAST_MB = 5, 10, 500
+MOST_MINUTES = 1440  # SLURM never starts a job that asks for more than its partition gives
+UNMEASURED_MINUTES, UNMEASURED_MB = 60, 2000  # of a model of one's own
+
+
+def ranks(stage):
+    """How many ranks the profile gives to a stage."""
+    chosen = workflow.resource_settings.overwrite_resources.get(stage, {})
+    return int(chosen["tasks"].value) if "tasks" in chosen else 1
+
+
+def minutes(stage, wildcards, attempt):
+    """Time limit of a chunk, from the measured cost of its samples."""
+    measured = "quartic" if stage == "second_quartic" else stage
+    try:
+        seconds = seconds_per_sample(ENSEMBLES[wildcards.ensemble], measured, COSTS, config["quench"]["cooling_start"])
+    except InputError:
+        return min(MOST_MINUTES, UNMEASURED_MINUTES * attempt)
+    limit = START_UP_MINUTES + TIME_MARGIN * seconds * samples_in_chunk(wildcards) / ranks(stage) / 60.0
+    return min(MOST_MINUTES, max(LEAST_MINUTES, math.ceil(limit)) * attempt)
+
+
+def megabytes(stage, wildcards, attempt):
+    """Memory of one rank."""
+    measured = "quartic" if stage == "second_quartic" else stage
+    try:
+        needed = MEMORY_MARGIN * memory_mb(ENSEMBLES[wildcards.ensemble], measured, COSTS)
+    except InputError:
+        needed = UNMEASURED_MB
+    return max(LEAST_MB, math.ceil(needed)) * attempt
+
+
+CHUNK_RULES = (*STAGES, "second_quartic", "observables")
+MINUTES = {stage: partial(minutes, stage) for stage in CHUNK_RULES}
+MEGABYTES = {stage: partial(megabytes, stage) for stage in CHUNK_RULES}
