@@ -6,11 +6,13 @@ of the cutoff, in units of lambda, for all of them; none of these functions look
 s = r^2 follow by the chain rule, g^(k)(s) = phi_k(y) / lambda^(2k).
 
 The paper's potential is an array or a plain tuple [x_c^2, c_0, c_2, c_4, c_6]: a polynomial in y plus y^-5, so no square
-root is ever taken. Others are named tuples that `register` has made known (`nqe_core.potentials`).
+root is ever taken. Others are named tuples that `parameter_types.register` has made known (`nqe_core.potentials`).
 """
 
 from numba import njit, types
 from numba.extending import overload
+
+from nqe_core.kernels.parameter_types import REGISTERED
 
 
 @njit(inline="always")
@@ -52,55 +54,38 @@ def _power4(y, w, potential):
 
 
 _INVERSE_POWER = (_power, _power1, _power2, _power3, _power4)
-_REGISTERED = {}
-
-
-def register(parameters, functions):
-    """Make a potential known to the kernels.
-
-    Parameters
-    ----------
-    parameters : type
-        From `parameter_types.parameter_type`: floats, the first of them x_c^2. The type selects the potential.
-    functions : sequence of five functions
-        phi(y, w, potential) and its first to fourth derivative in y, in numpy and plain arithmetic. Their arguments must
-        have these names.
-    """
-    if len(functions) != 5:
-        raise ValueError(f"{parameters.__name__}: {len(functions)} functions, must be phi and four derivatives")
-    _REGISTERED[parameters] = tuple(functions)
 
 
 def _of_type(potential, order):
     """The function for the compiler's type of `potential`; None, which is an error there, for an unknown one."""
     if isinstance(potential, types.BaseNamedTuple):
-        return _REGISTERED.get(potential.instance_class, (None,) * 5)[order]
+        return REGISTERED.get(potential.instance_class, (None,) * 5)[order]
     return _INVERSE_POWER[order]
 
 
 def phi(y, w, potential):
     """Pair energy."""
-    return _REGISTERED.get(type(potential), _INVERSE_POWER)[0](y, w, potential)
+    return REGISTERED.get(type(potential), _INVERSE_POWER)[0](y, w, potential)
 
 
 def phi1(y, w, potential):
     """d phi / dy."""
-    return _REGISTERED.get(type(potential), _INVERSE_POWER)[1](y, w, potential)
+    return REGISTERED.get(type(potential), _INVERSE_POWER)[1](y, w, potential)
 
 
 def phi2(y, w, potential):
     """d^2 phi / dy^2."""
-    return _REGISTERED.get(type(potential), _INVERSE_POWER)[2](y, w, potential)
+    return REGISTERED.get(type(potential), _INVERSE_POWER)[2](y, w, potential)
 
 
 def phi3(y, w, potential):
     """d^3 phi / dy^3."""
-    return _REGISTERED.get(type(potential), _INVERSE_POWER)[3](y, w, potential)
+    return REGISTERED.get(type(potential), _INVERSE_POWER)[3](y, w, potential)
 
 
 def phi4(y, w, potential):
     """d^4 phi / dy^4."""
-    return _REGISTERED.get(type(potential), _INVERSE_POWER)[4](y, w, potential)
+    return REGISTERED.get(type(potential), _INVERSE_POWER)[4](y, w, potential)
 
 
 # the compiler's view of the five functions above

@@ -31,6 +31,25 @@ def parameter_type(name, fields, functions):
     return _named("__".join([name, digest, *fields]))
 
 
+REGISTERED = {}  # functions by type; kept here, where numba is not loaded, so that reading a sheet takes no time
+
+
+def register(parameters, functions):
+    """Make a potential known to the kernels.
+
+    Parameters
+    ----------
+    parameters : type
+        From `parameter_type`: floats, the first of them x_c^2. The type selects the potential.
+    functions : sequence of five functions
+        phi(y, w, potential) and its first to fourth derivative in y, in numpy and plain arithmetic. Their arguments must
+        have these names.
+    """
+    if len(functions) != 5:
+        raise ValueError(f"{parameters.__name__}: {len(functions)} functions, must be phi and four derivatives")
+    REGISTERED[parameters] = tuple(functions)
+
+
 def _named(full):
     if full not in globals():
         globals()[full] = namedtuple(full, full.split("__")[2:], module=__name__)

@@ -20,8 +20,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from nqe_core.kernels.pair_potential import register
-from nqe_core.kernels.parameter_types import parameter_type
+from nqe_core.kernels.parameter_types import parameter_type, register
 from nqe_core.potentials import lennard_jones, soft_spheres, twelfth_power
 
 __all__ = ["POTENTIALS", "check_derivatives", "define"]

@@ -102,13 +102,25 @@ def test_changed_protocol_remakes_the_stage_and_what_follows(tiny):
     assert run.count("liquid") == run.count("inherent_state") == run.count("harmonic") == 0
 
 
+def verified(tiny, least_burn_in: float):
+    """`snakemake verify` with another least burn-in: the tiny campaign's are far too short."""
+    config = tiny.path / "config/config.yaml"
+    text, stamp = config.read_text(), config.stat()
+    try:
+        tiny.edit("config.yaml", "least_burn_in: 10.0", f"least_burn_in: {least_burn_in}")
+        return tiny.snakemake("verify", "--config", "campaign=tiny", "--forcerun", "verify")
+    finally:
+        config.write_text(text)
+        os.utime(config, ns=(stamp.st_atime_ns, stamp.st_mtime_ns))
+
+
 def test_verify_finds_every_file_whole(tiny):
-    run = tiny.snakemake("verify", "--config", "campaign=tiny", "liquid={least_burn_in: 0}")
+    run = verified(tiny, least_burn_in=0.0)
     assert run.status == 0, run.text[-3000:]
 
 
 def test_verify_refuses_a_burn_in_that_is_too_short(tiny):
-    run = tiny.snakemake("verify", "--config", "campaign=tiny", "liquid={least_burn_in: 1000}", "--forcerun", "verify")
+    run = verified(tiny, least_burn_in=1000.0)
     assert run.status != 0
     assert "at least 1000 are asked for" in (tiny.path / RESULTS / "logs/verify.log").read_text()
 
