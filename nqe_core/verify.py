@@ -16,6 +16,7 @@ from nqe_core.storage import ChunkReader, StorageError
 from nqe_core.tables import read_table, table_attributes, verify_table
 from nqe_core.version import git_commit, version
 
+LOGS = "logs"  # the folder beside the ensembles' that has their stages too
 REQUIRED = tuple(stage for stage in STAGES if stage != "second_quartic")  # that one is for Fig. 1 only
 
 
@@ -75,7 +76,9 @@ def verify_campaign(results: Path, sheet: Path | None = None, least_burn_in: flo
     rows = {row.ensemble: row for row in read_sheet(sheet, models=None)} if sheet else {}
     times = read_relaxation(table) if sheet and (table := relaxation_table(sheet)).exists() else ()
     found = {
-        path.name for path in results.iterdir() if path.is_dir() and any((path / stage).is_dir() for stage in STAGES)
+        path.name
+        for path in results.iterdir()
+        if path.name != LOGS and path.is_dir() and any((path / stage).is_dir() for stage in STAGES)
     }
     report = Report()
     builds: Counter[tuple[str, str]] = Counter()
@@ -133,7 +136,7 @@ class _Ensemble:
                     f"{file.path}: the relaxation time of {made['model']} at T = {made['temperature']:g} was too long to be "
                     f"measured: nothing says that these liquids are in equilibrium"
                 )
-            elif not how["burn_in"] >= least * tau:
+            elif least > 0 and how["burn_in"] < least * tau:
                 self.report.problems.append(
                     f"{file.path}: burn-in of {how['burn_in']} sweeps is {how['burn_in'] / tau:.1f} relaxation times, "
                     f"at least {least:g} are asked for"
