@@ -43,6 +43,13 @@ def test_a_lattice_is_a_crystal(dimension, cells):
     assert is_crystalline(peak, n)
 
 
+def test_a_tenth_of_a_large_sample_is_what_counts():
+    assert not is_crystalline(0.9 * 0.1**2 * 32768, 32768)
+    assert is_crystalline(1.1 * 0.1**2 * 32768, 32768)
+    assert not is_crystalline(99.0, 6400) and is_crystalline(101.0, 6400)
+    assert is_crystalline(33.0, 64)
+
+
 def test_half_a_crystal_is_found():
     rng = np.random.default_rng(2)
     crystal = lattice(3, 8, rng)  # 2048 particles
