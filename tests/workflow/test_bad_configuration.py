@@ -61,7 +61,10 @@ def test_mistake_is_one_line(workdir, mistake):
 @pytest.mark.parametrize(
     ("option", "message"),
     [
-        ("campaign=nowhere", "there is no campaign 'nowhere' (config/campaigns/ has: batch, demo, paper, tiny, workstation)"),
+        (
+            "campaign=nowhere",
+            "there is no campaign 'nowhere' (config/campaigns/ has: batch, demo, paper, tiny, workstation)",
+        ),
         ("campaign=../tiny", "campaign: '../tiny' does not match"),
         ("campain=tiny", "unknown key 'campain' (did you mean 'campaign'?)"),
         ("root_seed=-1", "root_seed: -1 is less than the minimum of 0"),
