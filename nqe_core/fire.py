@@ -1,4 +1,4 @@
-"""Quench to the inherent state: FIRE, finished by limited-memory BFGS."""
+"""Quench to the inherent state: FIRE, finished by Newton's method."""
 
 from __future__ import annotations
 
@@ -9,17 +9,18 @@ import numpy as np
 
 from nqe_core.configuration import Configuration
 from nqe_core.energy import check_fits, force_ratio, pair_sums
-from nqe_core.kernels import dynamics, relaxation
+from nqe_core.kernels import dynamics, newton
 from nqe_core.models import Model
 
 FORCE_TOLERANCE = 1e-11  # typical gradient / typical pair force; float64 reaches about 1e-13
 LONGEST_TIME_STEP = 0.03  # half the stability limit 2 / omega_max of these models
 SKIN = 0.3  # at first, while the liquid falls apart into its basin; later FIRE fits it to the moves
-POLISH_SKIN = 0.1  # what is left to move is shorter by far
+POLISH_SKIN = 0.1  # Newton's steps are shorter by far
 BLOCK = 500  # steps between looks at the clock, so that a signal is not kept waiting
-# Below this gradient (typical force per particle) the basin is decided and L-BFGS takes over. Higher thresholds
-# sometimes end in a neighbouring minimum.
+# Typical force per particle below which Newton's method is tried, and by how much it must have fallen for another try
+# where the minimum was in doubt, as in large systems.
 POLISH_BELOW = 1e-3
+NEXT_TRY = 0.2
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,7 @@ class QuenchResult:
         Typical gradient over typical pair force.
     converged : bool
     force_evaluations : int
+        Products with the Hessian are counted among them.
     """
 
     configuration: Configuration
@@ -74,9 +76,9 @@ def quench(
     tolerance : float
         On sqrt(sum f_i^2) / sqrt(sum f_ij^2).
     max_evaluations : int
-        Force evaluations before giving up; the result then says `converged=False`.
+        Force evaluations of FIRE before giving up; the result then says `converged=False`.
     polish : bool
-        Finish with L-BFGS once the gradient is below `POLISH_BELOW`; False is FIRE all the way.
+        Finish by Newton's method where it leads to the same minimum without doubt; False is FIRE all the way.
     between_blocks : callable
         Called every few hundred steps; may raise to interrupt.
 
@@ -104,29 +106,25 @@ def quench(
         return 0.98 * tolerance * np.sqrt(pair_sums(current(), model)[2] / configuration.n_particles)
 
     goal = target()
-    polishing = False
+    try_newton = POLISH_BELOW if polish else 0.0
     gradient = np.inf
     while evaluations < max_evaluations:
         between_blocks()
-        budget = min(BLOCK, max_evaluations - evaluations)
-        if polishing:
-            made, gradient, failed = relaxation.lbfgs_block(
-                x, diameters, identity, box, potential, model.nonadditivity, POLISH_SKIN, budget, goal
-            )
-            # one failure is enough: from here on by dynamics
-            polishing, polish = not failed, not failed
-        else:
-            stop = max(goal, POLISH_BELOW) if polish else goal
-            made, gradient = dynamics.fire_block(
-                x, v, diameters, identity, box, potential, model.nonadditivity, SKIN, state, budget, stop,
-                LONGEST_TIME_STEP,
-            )  # fmt: skip
-            polishing = polish and gradient <= POLISH_BELOW
+        made, gradient = dynamics.fire_block(
+            x, v, diameters, identity, box, potential, model.nonadditivity, SKIN, state,
+            min(BLOCK, max_evaluations - evaluations), max(goal, try_newton), LONGEST_TIME_STEP,
+        )  # fmt: skip
         evaluations += made
         if not np.isfinite(gradient):
             break
         if gradient <= max(goal, POLISH_BELOW):
             goal = target()  # the first goal was set by the liquid's pair forces
+        if goal < gradient <= try_newton:
+            try_newton = NEXT_TRY * gradient
+            made, gradient, _ = newton.newton_descent(
+                x, v, diameters, identity, box, potential, model.nonadditivity, POLISH_SKIN, goal
+            )
+            evaluations += made
         if gradient <= goal:
             break
     if not np.isfinite(gradient):

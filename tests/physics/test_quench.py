@@ -92,7 +92,7 @@ def test_same_minimum_as_a_trust_region_method(glasses, name):
 
 @pytest.mark.parametrize("name", SIZES)
 def test_polish_changes_the_speed_only(glasses, name):
-    """L-BFGS at the end reaches the inherent state that FIRE alone reaches, with fewer force evaluations."""
+    """Newton's method at the end reaches the inherent state that FIRE alone reaches, with fewer evaluations."""
     saved = 0
     for seed in range(SAMPLES):
         glass = glasses(name, seed)

@@ -1,0 +1,237 @@
+"""The end of a quench: Newton's method on the potential energy, each step found by conjugate gradients on M.
+
+A product with M costs less than the forces, and its bonds are those within the cutoff alone, without the list's skin.
+Newton's method is only for places that belong to one minimum beyond doubt. In large systems some particles still have
+to leave a saddle when the typical force is small already: there M has directions of negative curvature, which
+conjugate gradients find, and the way down from there is left to others.
+"""
+
+import numpy as np
+from numba import njit
+
+from nqe_core.kernels.bond_rows import Rows, product, work_space
+from nqe_core.kernels.dynamics import build, moved_too_far
+from nqe_core.kernels.fields import subtract_mean
+from nqe_core.kernels.forces import force_scratch, pair_forces
+from nqe_core.kernels.lanes import width
+from nqe_core.kernels.lbfgs import apply_block_diagonal
+from nqe_core.kernels.neighbors import ONE
+from nqe_core.kernels.pair_potential import phi1, phi2
+
+MOST_STEPS = 30
+MOST_PRODUCTS = 5000  # for one step; the largest boxes of Table I need 700
+ROUGH = 0.1  # residual of a step relative to the forces, at first
+SHARPENING = 10.0  # the residual relative to the typical force itself: steps converge faster than linearly
+BEYOND = 0.3  # of the target: no step is solved for better than that
+LEAST_GAIN = 0.5  # of the energy that the parabola promises
+SOFTEST_BLOCK = 1e-3  # pivots below this share of the mean stiffness belong to rattlers
+
+
+@njit(cache=True, fastmath=True, error_model="numpy")
+def bond_rows(x, start, partner, inverse_lambda2, box, potential, rows):
+    """Fill the rows with the pairs of a list that interact; g' and g'' alone. Returns how many there are."""
+    d, w = np.uint64(len(box)), width(box)
+    L = box[0]
+    used = np.uint64(0)
+    t = np.empty(len(box))
+    rows.start[0] = 0
+    for i in range(np.uint64(start.size) - ONE):
+        for k in range(np.uint64(start[i]), np.uint64(start[i + ONE])):
+            j = np.uint64(partner[k])
+            s = 0.0
+            for a in range(d):
+                t[a] = x[i * d + a] - x[j * d + a]
+                t[a] -= L * np.rint(t[a] / L)
+                s += t[a] * t[a]
+            scale = inverse_lambda2[k]
+            y = s * scale
+            if y < potential[0]:
+                for a in range(d):
+                    rows.vectors[used * w + a] = t[a]
+                rows.partner[used] = partner[k]
+                rows.g1[used] = scale * phi1(y, scale, potential)
+                rows.g2[used] = scale * scale * phi2(y, scale, potential)
+                used += ONE
+        rows.start[i + ONE] = used
+    return used
+
+
+@njit(cache=True, error_model="numpy")
+def inverse_blocks(rows, box):
+    """Inverses of M's diagonal blocks, flat, (N*d*d,); the mean stiffness takes the place of blocks that are too soft."""
+    d = np.uint64(len(box))
+    w = width(box)
+    n = np.uint64(rows.start.size) - ONE
+    blocks = np.zeros(n * d * d)
+    for i in range(n):
+        for k in range(np.uint64(rows.start[i]), np.uint64(rows.start[i + ONE])):
+            j = np.uint64(rows.partner[k])
+            for a in range(d):
+                for b in range(d):
+                    m = 4.0 * rows.g2[k] * rows.vectors[k * w + a] * rows.vectors[k * w + b]
+                    if a == b:
+                        m += 2.0 * rows.g1[k]
+                    blocks[(i * d + a) * d + b] += m
+                    blocks[(j * d + a) * d + b] += m
+    mean = 0.0
+    for i in range(n):
+        for a in range(d):
+            mean += blocks[(i * d + a) * d + a]
+    mean /= n * d
+    lower, inverse = np.zeros((len(box), len(box))), np.zeros((len(box), len(box)))
+    for i in range(n):
+        # Cholesky factor, its inverse, and their product
+        safe = True
+        for a in range(d):
+            for b in range(a + ONE):
+                s = blocks[(i * d + a) * d + b]
+                for c in range(b):
+                    s -= lower[a, c] * lower[b, c]
+                if a == b:
+                    safe = safe and s > SOFTEST_BLOCK * mean
+                    lower[a, a] = np.sqrt(max(s, SOFTEST_BLOCK * mean))
+                else:
+                    lower[a, b] = s / lower[b, b]
+        for a in range(d):
+            inverse[a, a] = 1.0 / lower[a, a]
+            for b in range(a):
+                s = 0.0
+                for c in range(b, a):
+                    s -= lower[a, c] * inverse[c, b]
+                inverse[a, b] = s / lower[a, a]
+        for a in range(d):
+            for b in range(d):
+                s = 0.0
+                for c in range(max(a, b), d):
+                    s += inverse[c, a] * inverse[c, b]
+                blocks[(i * d + a) * d + b] = s if safe else (1.0 / mean if a == b else 0.0)
+    return blocks
+
+
+@njit(cache=True, fastmath=True, error_model="numpy")
+def newton_step(rows, blocks, f, tolerance, box):
+    """The step that M.p = f asks for.
+
+    Parameters
+    ----------
+    tolerance : float
+        Residual relative to the norm of f.
+
+    Returns
+    -------
+    p : ndarray, shape=(N*d,)
+    gain : float
+        Energy it gains by the parabola, f.p - p.M.p / 2.
+    products : int
+    convex : bool
+        False when a direction of negative curvature was met, or rounding kept the residual up.
+    """
+    size = f.size
+    p, r = np.zeros(size), f.copy()
+    subtract_mean(r, box)
+    s, q, work = np.empty(size), np.empty(size), work_space(rows, box)
+    norm2 = 0.0
+    for k in range(size):
+        norm2 += r[k] * r[k]
+    goal = tolerance * tolerance * norm2
+    apply_block_diagonal(blocks, r, s, box)
+    subtract_mean(s, box)
+    direction = s.copy()
+    rho = 0.0
+    for k in range(size):
+        rho += r[k] * s[k]
+    gain, products = 0.0, 0
+    while norm2 > goal:
+        if products >= MOST_PRODUCTS:
+            return p, gain, products, False
+        product(rows, direction, q, work, box)
+        products += 1
+        curvature = 0.0
+        for k in range(size):
+            curvature += direction[k] * q[k]
+        if curvature <= 0.0:
+            return p, gain, products, False
+        alpha = rho / curvature
+        gain += 0.5 * alpha * rho
+        norm2 = 0.0
+        for k in range(size):
+            p[k] += alpha * direction[k]
+            r[k] -= alpha * q[k]
+            norm2 += r[k] * r[k]
+        apply_block_diagonal(blocks, r, s, box)
+        subtract_mean(s, box)
+        rho_new = 0.0
+        for k in range(size):
+            rho_new += r[k] * s[k]
+        beta = rho_new / rho
+        rho = rho_new
+        for k in range(size):
+            direction[k] = s[k] + beta * direction[k]
+    return p, gain, products, True
+
+
+@njit(cache=True, fastmath=True, error_model="numpy")
+def newton_descent(x, v, diameters, identity, box, potential, nonadditivity, skin, target):
+    """Newton steps on U until the target is met; without a change when the minimum is in doubt on the way there.
+
+    It is when M has a direction of negative curvature, and when a step does not gain what the parabola promises or goes
+    further than that can be believed. Gains are judged by the forces at a step's ends: energies are level at this depth.
+
+    Parameters
+    ----------
+    x : ndarray, shape=(N*d,)
+        Positions, changed and re-sorted in place.
+    v, diameters, identity : ndarray
+        Re-sorted along; the velocities are for who goes on from here.
+    target : float
+        For sqrt(sum f_i^2 / N).
+
+    Returns
+    -------
+    made : int
+        Evaluations of the forces and products with M.
+    gradient : float
+        sqrt(sum f_i^2 / N) where it has come to, or was when it gave up.
+    reached : bool
+    """
+    d = len(box)
+    size = x.size
+    n = size // d
+    cutoff = np.sqrt(potential[0])
+    start, partner, inverse_lambda2, x_built = build(
+        x, v, diameters, identity, box, cutoff, nonadditivity, diameters.max(), skin
+    )
+    pairs = partner.size
+    w = np.int64(width(box))
+    unused = np.empty(0)
+    room = Rows(np.empty(n + 1, np.uint32), np.empty(pairs, np.uint32), np.zeros(pairs * w), np.empty(pairs),
+                np.empty(pairs), unused, unused)  # fmt: skip
+    scratch = force_scratch(box, diameters.size)
+    f, f_old = np.empty(size), np.empty(size)
+    pair_forces(x, start, partner, inverse_lambda2, box, potential, f, scratch)
+    gradient = np.sqrt((f * f).sum() / n)
+    made = 1
+    for _ in range(MOST_STEPS):
+        if gradient <= target:
+            return made, gradient, True
+        used = bond_rows(x, start, partner, inverse_lambda2, box, potential, room)
+        rows = Rows(room.start, room.partner[:used], room.vectors[: used * w], room.g1[:used], room.g2[:used], unused,
+                    unused)  # fmt: skip
+        tolerance = max(min(ROUGH, SHARPENING * gradient), BEYOND * target / gradient)
+        p, promised, products, convex = newton_step(rows, inverse_blocks(rows, box), f, tolerance, box)
+        made += products
+        if not convex:
+            break
+        x += p
+        if moved_too_far(x, x_built, box, skin):
+            break
+        f_old[:] = f
+        pair_forces(x, start, partner, inverse_lambda2, box, potential, f, scratch)
+        made += 1
+        # energy gained by the trapezoid rule: exact for a parabola, and blind to the rounding of U
+        gained = 0.5 * ((f_old + f) * p).sum()
+        if not gained > LEAST_GAIN * promised:
+            break
+        gradient = np.sqrt((f * f).sum() / n)
+    x[:] = x_built
+    return made, gradient, False
