@@ -50,11 +50,11 @@ verify: figures  ## check every file of the campaign against the sheet and its c
 test: $(FULL)  ## run the whole test suite
 	@python -m pytest
 
-test-cluster: $(FULL)  ## cluster tests, those too that kill parts of running SLURM jobs
-	@python -m pytest tests/cluster -m "disturbance or not disturbance"
+test-cluster: $(FULL)  ## the part of the suite that starts a SLURM and disturbs its jobs
+	@python -m pytest tests/cluster
 
 test-fast: $(FULL)  ## run the tests that take seconds
-	@python -m pytest -m "not slow and not cluster and not disturbance"
+	@python -m pytest -m "not slow and not cluster"
 
 lint: $(FULL)  ## ruff, snakefmt, import layers, snakemake --lint
 	ruff check .

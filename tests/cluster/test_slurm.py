@@ -76,7 +76,6 @@ def stage_log(campaign: Campaign) -> str:
     return (campaign.results / "logs" / "liquid" / "victim" / "0000.log").read_text()
 
 
-@pytest.mark.disturbance
 def test_a_whole_campaign_with_every_figure_and_the_same_bits_as_here(tmp_path):
     cluster = Campaign.create(tmp_path / "cluster", "miniature", MINIATURE)
     # a group asks for the cores of all jobs that could run side by side, but not for more than --cores
@@ -114,7 +113,6 @@ def test_a_wrong_launcher_is_refused(campaign):
     assert not campaign.results.exists() or not campaign.kept()
 
 
-@pytest.mark.disturbance
 def test_a_killed_rank_ends_its_job_and_the_retry_continues(campaign, undisturbed):
     campaign.hold("saved")
     with campaign.drive(campaign.target("liquid"), *resources(2)) as run:
@@ -127,7 +125,6 @@ def test_a_killed_rank_ends_its_job_and_the_retry_continues(campaign, undisturbe
     campaign.check(undisturbed)
 
 
-@pytest.mark.disturbance
 def test_a_job_at_its_time_limit_saves_and_is_continued_with_more(campaign, undisturbed):
     campaign.hold()
     with campaign.drive(campaign.target("liquid"), *resources(2, nodes=2, runtime="20 if attempt == 1 else 30")) as run:
@@ -143,7 +140,6 @@ def test_a_job_at_its_time_limit_saves_and_is_continued_with_more(campaign, undi
     campaign.check(undisturbed)
 
 
-@pytest.mark.disturbance
 def test_a_job_that_needs_more_memory_gets_it(campaign, undisturbed):
     campaign.hold()  # as long as SLURM needs to notice
     with campaign.drive(campaign.target("liquid"), *resources(2, memory="60 if attempt == 1 else 800")) as run:
@@ -153,7 +149,6 @@ def test_a_job_that_needs_more_memory_gets_it(campaign, undisturbed):
     campaign.check(undisturbed)
 
 
-@pytest.mark.disturbance
 def test_ctrl_c_saves_and_the_same_command_continues(campaign, undisturbed):
     target = campaign.target("liquid")
     campaign.hold()
@@ -171,7 +166,6 @@ def test_ctrl_c_saves_and_the_same_command_continues(campaign, undisturbed):
     campaign.check(undisturbed)
 
 
-@pytest.mark.disturbance
 def test_the_successor_of_a_killed_driver_waits_for_the_job_that_still_runs(campaign, undisturbed):
     target = campaign.target("liquid")
     campaign.hold()
@@ -188,7 +182,6 @@ def test_the_successor_of_a_killed_driver_waits_for_the_job_that_still_runs(camp
     campaign.check(undisturbed)
 
 
-@pytest.mark.disturbance
 def test_a_dead_node_s_job_starts_again_and_its_zombie_harms_nothing(campaign, undisturbed):
     campaign.hold("saved")
     with campaign.drive(campaign.target("liquid"), *resources(2, nodes=1)) as run:
@@ -208,7 +201,6 @@ def test_a_dead_node_s_job_starts_again_and_its_zombie_harms_nothing(campaign, u
     campaign.check(undisturbed)
 
 
-@pytest.mark.disturbance
 def test_a_requeued_job_starts_again_on_the_node_that_it_has_left(campaign, undisturbed):
     campaign.hold()
     with campaign.drive(campaign.target("liquid"), *resources(2, slurm_extra="'--nodelist=node2'")) as run:
@@ -224,7 +216,6 @@ def test_a_requeued_job_starts_again_on_the_node_that_it_has_left(campaign, undi
     campaign.check(undisturbed)
 
 
-@pytest.mark.disturbance
 def test_a_preempted_job_saves_and_continues_later(campaign, undisturbed):
     options = (*resources(2), "--default-resources", "slurm_partition=low", "mem_mb=1000", "runtime=10")
     campaign.hold()
