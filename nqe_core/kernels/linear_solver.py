@@ -8,7 +8,7 @@ from nqe_core.kernels.fields import subtract_mean
 from nqe_core.kernels.lbfgs import apply_block_diagonal
 
 
-@njit(cache=True, fastmath=True, error_model="numpy")
+@njit(cache=True, fastmath=True, error_model="numpy", inline="always")
 def solve(rows, blocks, rhs, tolerance, max_iterations, box):
     """M^+ rhs for a balanced right-hand side (no net force).
 
@@ -38,23 +38,24 @@ def solve(rows, blocks, rhs, tolerance, max_iterations, box):
     subtract_mean(s, box)
     p = s.copy()
     rho = (r * s).sum()
-    for iteration in range(max_iterations):
-        norm2 = 0.0
-        for k in range(r.size):
-            norm2 += r[k] * r[k]
-        if norm2 <= goal:
-            subtract_mean(x, box)
-            return x, iteration
+    norm2, iterations = 0.0, 0
+    for k in range(r.size):
+        norm2 += r[k] * r[k]
+    while norm2 > goal and iterations < max_iterations:
         product(rows, p, q, work, box)
         curvature = 0.0
         for k in range(p.size):
             curvature += p[k] * q[k]
         if curvature <= 0.0:
-            return x, -1
+            iterations = -1
+            break
+        iterations += 1
         alpha = rho / curvature
+        norm2 = 0.0
         for k in range(x.size):
             x[k] += alpha * p[k]
             r[k] -= alpha * q[k]
+            norm2 += r[k] * r[k]
         apply_block_diagonal(blocks, r, s, box)
         subtract_mean(s, box)
         rho_new = 0.0
@@ -64,4 +65,5 @@ def solve(rows, blocks, rhs, tolerance, max_iterations, box):
         rho = rho_new
         for k in range(p.size):
             p[k] = s[k] + beta * p[k]
-    return x, max_iterations
+    subtract_mean(x, box)
+    return x, iterations

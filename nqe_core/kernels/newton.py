@@ -9,12 +9,11 @@ conjugate gradients find, and the way down from there is left to others.
 import numpy as np
 from numba import njit
 
-from nqe_core.kernels.bond_rows import Rows, product, work_space
+from nqe_core.kernels.bond_rows import Rows
 from nqe_core.kernels.dynamics import build, moved_too_far
-from nqe_core.kernels.fields import subtract_mean
 from nqe_core.kernels.forces import force_scratch, pair_forces
 from nqe_core.kernels.lanes import width
-from nqe_core.kernels.lbfgs import apply_block_diagonal
+from nqe_core.kernels.linear_solver import solve
 from nqe_core.kernels.neighbors import ONE
 from nqe_core.kernels.pair_potential import phi1, phi2
 
@@ -33,21 +32,20 @@ def bond_rows(x, start, partner, inverse_lambda2, box, potential, rows):
     d, w = np.uint64(len(box)), width(box)
     L = box[0]
     used = np.uint64(0)
-    t = np.empty(len(box))
     rows.start[0] = 0
     for i in range(np.uint64(start.size) - ONE):
         for k in range(np.uint64(start[i]), np.uint64(start[i + ONE])):
             j = np.uint64(partner[k])
             s = 0.0
             for a in range(d):
-                t[a] = x[i * d + a] - x[j * d + a]
-                t[a] -= L * np.rint(t[a] / L)
-                s += t[a] * t[a]
+                t = x[i * d + a] - x[j * d + a]
+                t -= L * np.rint(t / L)
+                # overwritten by the next pair when this one is out of reach
+                rows.vectors[used * w + a] = t
+                s += t * t
             scale = inverse_lambda2[k]
             y = s * scale
             if y < potential[0]:
-                for a in range(d):
-                    rows.vectors[used * w + a] = t[a]
                 rows.partner[used] = partner[k]
                 rows.g1[used] = scale * phi1(y, scale, potential)
                 rows.g2[used] = scale * scale * phi2(y, scale, potential)
@@ -109,68 +107,6 @@ def inverse_blocks(rows, box):
 
 
 @njit(cache=True, fastmath=True, error_model="numpy")
-def newton_step(rows, blocks, f, tolerance, box):
-    """The step that M.p = f asks for.
-
-    Parameters
-    ----------
-    tolerance : float
-        Residual relative to the norm of f.
-
-    Returns
-    -------
-    p : ndarray, shape=(N*d,)
-    gain : float
-        Energy it gains by the parabola, f.p - p.M.p / 2.
-    products : int
-    convex : bool
-        False when a direction of negative curvature was met, or rounding kept the residual up.
-    """
-    size = f.size
-    p, r = np.zeros(size), f.copy()
-    subtract_mean(r, box)
-    s, q, work = np.empty(size), np.empty(size), work_space(rows, box)
-    norm2 = 0.0
-    for k in range(size):
-        norm2 += r[k] * r[k]
-    goal = tolerance * tolerance * norm2
-    apply_block_diagonal(blocks, r, s, box)
-    subtract_mean(s, box)
-    direction = s.copy()
-    rho = 0.0
-    for k in range(size):
-        rho += r[k] * s[k]
-    gain, products = 0.0, 0
-    while norm2 > goal:
-        if products >= MOST_PRODUCTS:
-            return p, gain, products, False
-        product(rows, direction, q, work, box)
-        products += 1
-        curvature = 0.0
-        for k in range(size):
-            curvature += direction[k] * q[k]
-        if curvature <= 0.0:
-            return p, gain, products, False
-        alpha = rho / curvature
-        gain += 0.5 * alpha * rho
-        norm2 = 0.0
-        for k in range(size):
-            p[k] += alpha * direction[k]
-            r[k] -= alpha * q[k]
-            norm2 += r[k] * r[k]
-        apply_block_diagonal(blocks, r, s, box)
-        subtract_mean(s, box)
-        rho_new = 0.0
-        for k in range(size):
-            rho_new += r[k] * s[k]
-        beta = rho_new / rho
-        rho = rho_new
-        for k in range(size):
-            direction[k] = s[k] + beta * direction[k]
-    return p, gain, products, True
-
-
-@njit(cache=True, fastmath=True, error_model="numpy")
 def newton_descent(x, v, diameters, identity, box, potential, nonadditivity, skin, target):
     """Newton steps on U until the target is met; without a change when the minimum is in doubt on the way there.
 
@@ -218,18 +154,19 @@ def newton_descent(x, v, diameters, identity, box, potential, nonadditivity, ski
         rows = Rows(room.start, room.partner[:used], room.vectors[: used * w], room.g1[:used], room.g2[:used], unused,
                     unused)  # fmt: skip
         tolerance = max(min(ROUGH, SHARPENING * gradient), BEYOND * target / gradient)
-        p, promised, products, convex = newton_step(rows, inverse_blocks(rows, box), f, tolerance, box)
-        made += products
-        if not convex:
+        p, products = solve(rows, inverse_blocks(rows, box), f, tolerance, MOST_PRODUCTS, box)
+        if not 0 < products < MOST_PRODUCTS:
             break
+        made += products
         x += p
         if moved_too_far(x, x_built, box, skin):
             break
         f_old[:] = f
         pair_forces(x, start, partner, inverse_lambda2, box, potential, f, scratch)
         made += 1
-        # energy gained by the trapezoid rule: exact for a parabola, and blind to the rounding of U
-        gained = 0.5 * ((f_old + f) * p).sum()
+        # energy gained by the trapezoid rule: exact for a parabola, at whose end forces vanish, and blind to U's rounding
+        promised = 0.5 * (f_old * p).sum()
+        gained = promised + 0.5 * (f * p).sum()
         if not gained > LEAST_GAIN * promised:
             break
         gradient = np.sqrt((f * f).sum() / n)

@@ -5,7 +5,7 @@ import pytest
 
 from nqe_core import MODELS, Configuration, Interactions, forces, hessian, quench
 from nqe_core.hessian_matrix import block_jacobi
-from nqe_core.kernels import newton
+from nqe_core.kernels import linear_solver, newton
 from nqe_core.kernels.bond_rows import Rows
 from nqe_core.kernels.dynamics import build
 
@@ -59,14 +59,13 @@ def test_one_step_solves_the_linear_equations(glasses, name):
     known = block_jacobi(interactions).reshape(-1, d, d)[np.argsort(interactions.order)][identity]
     np.testing.assert_allclose(blocks.reshape(-1, d, d), known, rtol=1e-9, atol=1e-12 * np.abs(known).max())
     f = forces(near, model)
-    step, gain, products, convex = newton.newton_step(rows, blocks, f[identity].ravel(), 1e-10, near.box)
-    assert convex and products > 1
+    step, products = linear_solver.solve(rows, blocks, f[identity].ravel(), 1e-10, 5000, near.box)
+    assert 1 < products < 5000
     found = np.empty_like(f)
     found[identity] = step.reshape(f.shape)
     matrix = hessian(interactions).toarray()
     exact = np.linalg.lstsq(matrix, f.ravel(), rcond=1e-9)[0].reshape(f.shape)
     np.testing.assert_allclose(found, exact, atol=1e-7 * np.abs(exact).max())
-    assert gain == pytest.approx(0.5 * np.vdot(f, exact), rel=1e-9)
 
 
 @pytest.mark.parametrize("name", SIZES)
