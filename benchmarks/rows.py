@@ -260,11 +260,12 @@ def limits(folder: Path, n: int) -> list[Row]:
     made = []
     for particles, limit in ((2048, 300.0), (32768, 1024.0)):
         code = (
-            "import resource, sys; sys.path.insert(0, sys.argv[1]); from pathlib import Path; "
+            "import sys; sys.path.insert(0, sys.argv[1]); from pathlib import Path; "
             "from glasses import glass; from rows import _modes; from nqe_core.interactions import Interactions; "
             "from nqe_core.models import get_model; model = get_model('ipl3d'); "
             f"_modes(Interactions.of(glass(Path(sys.argv[2]), 'ipl3d', {particles}, 0), model), 'auto', 'lbfgs'); "
-            "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)"
+            # the peak that getrusage knows is that of the process that was forked, if it was larger
+            "print(int(open('/proc/self/status').read().split('VmHWM:')[1].split()[0]) / 1024)"
         )
         command = [sys.executable, "-c", code, str(Path(__file__).parent), str(folder)]
         used = float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)

@@ -9,6 +9,7 @@ import scipy.sparse as sparse
 import scipy.sparse.linalg as sparse_linalg
 
 from nqe_core.interactions import Interactions
+from nqe_core.kernels.bond_rows import inverse_blocks
 from nqe_core.kernels.fields import subtract_mean, to_sphere
 
 
@@ -75,14 +76,5 @@ def pseudo_inverse(interactions: Interactions) -> Callable[[np.ndarray], np.ndar
 
 
 def block_jacobi(interactions: Interactions) -> np.ndarray:
-    """Inverses of the Hessian's diagonal blocks, a cheap preconditioner; flat (N*d*d,), in the order of the bond rows.
-
-    A block that is not safely positive definite (a rattler: a particle with too few neighbours) is replaced by the
-    inverse of the mean diagonal.
-    """
-    blocks = interactions.diagonal_blocks()[interactions.order]
-    d = interactions.dimension
-    scale = np.trace(blocks, axis1=1, axis2=2).mean() / d
-    values, vectors = np.linalg.eigh(blocks)
-    values = np.where(values > 1e-3 * scale, values, scale)
-    return np.einsum("nab,nb,ncb->nac", vectors, 1.0 / values, vectors).ravel()
+    """Inverses of the Hessian's diagonal blocks (`bond_rows.inverse_blocks`), flat (N*d*d,), in the order of the rows."""
+    return inverse_blocks(interactions.rows, interactions.box)

@@ -17,6 +17,7 @@ Rows = namedtuple("Rows", "start partner vectors g1 g2 g3 g4")
 # a field and a result in rows for lanes, those of a block's bonds, and two numbers for every bond
 Work = namedtuple("Work", "z out z_ij u v")
 BLOCK = np.uint64(512)  # bonds whose z_ij stay in the first-level cache
+SOFTEST_BLOCK = 1e-3  # pivots below this share of the mean stiffness belong to rattlers
 
 
 @njit(cache=True, error_model="numpy")
@@ -28,16 +29,16 @@ def work_space(rows, box):
 
 
 @njit(cache=True, fastmath=True, error_model="numpy", inline="always")
-def product_of_lanes(rows, z, out, box):
-    """out = M.z, both in rows for lanes."""
+def add_product_of_lanes(rows, factor, z, out, box):
+    """out += factor M.z, both in rows for lanes."""
     w = width(box)
-    out[:] = 0.0
+    along, across = 4.0 * factor, 2.0 * factor
     for i in range(np.uint64(rows.start.size - 1)):
         z_i, o_i = load(z, i * w, box), load(out, i * w, box)
         for k in range(np.uint64(rows.start[i]), np.uint64(rows.start[i + ONE])):
             j = np.uint64(rows.partner[k]) * w
             x, z_ij = load(rows.vectors, k * w, box), z_i - load(z, j, box)
-            t = x * (4.0 * rows.g2[k] * total(x * z_ij)) + z_ij * (2.0 * rows.g1[k])
+            t = x * (along * rows.g2[k] * total(x * z_ij)) + z_ij * (across * rows.g1[k])
             o_i += t
             store(out, j, load(out, j, box) - t)
         store(out, i * w, o_i)
@@ -47,7 +48,8 @@ def product_of_lanes(rows, z, out, box):
 def product(rows, z, out, work, box):
     """out = M.z"""
     pack(z, work.z, box)
-    product_of_lanes(rows, work.z, work.out, box)
+    work.out[:] = 0.0
+    add_product_of_lanes(rows, 1.0, work.z, work.out, box)
     unpack(work.out, out, box)
 
 
@@ -159,3 +161,59 @@ def cubic_field(rows, weight2, weight3, out, work, box):
         work.u[k] = 2.0 * weight2 * rows.g2[k] * u + 2.0 * weight3 * (rows.g3[k] * u * u + rows.g2[k] * v)
         work.v[k] = 2.0 * weight2 * rows.g1[k] + 4.0 * weight3 * rows.g2[k] * u
     _spread(rows, out, work, box)
+
+
+@njit(cache=True, error_model="numpy")
+def inverse_blocks(rows, box):
+    """Inverses of the diagonal blocks of M, a cheap preconditioner; flat, (N*d*d,).
+
+    A block that is not safely positive definite (a rattler: a particle with too few neighbours) is taken for the mean
+    stiffness. No fastmath: kernels and Python call this, and both must get the same bits.
+    """
+    d = np.uint64(len(box))
+    w = width(box)
+    n = np.uint64(rows.start.size) - ONE
+    blocks = np.zeros(n * d * d)
+    for i in range(n):
+        for k in range(np.uint64(rows.start[i]), np.uint64(rows.start[i + ONE])):
+            j = np.uint64(rows.partner[k])
+            for a in range(d):
+                for b in range(d):
+                    m = 4.0 * rows.g2[k] * rows.vectors[k * w + a] * rows.vectors[k * w + b]
+                    if a == b:
+                        m += 2.0 * rows.g1[k]
+                    blocks[(i * d + a) * d + b] += m
+                    blocks[(j * d + a) * d + b] += m
+    mean = 0.0
+    for i in range(n):
+        for a in range(d):
+            mean += blocks[(i * d + a) * d + a]
+    mean /= n * d
+    lower, inverse = np.zeros((len(box), len(box))), np.zeros((len(box), len(box)))
+    for i in range(n):
+        # Cholesky factor, its inverse, and their product
+        safe = True
+        for a in range(d):
+            for b in range(a + ONE):
+                s = blocks[(i * d + a) * d + b]
+                for c in range(b):
+                    s -= lower[a, c] * lower[b, c]
+                if a == b:
+                    safe = safe and s > SOFTEST_BLOCK * mean
+                    lower[a, a] = np.sqrt(max(s, SOFTEST_BLOCK * mean))
+                else:
+                    lower[a, b] = s / lower[b, b]
+        for a in range(d):
+            inverse[a, a] = 1.0 / lower[a, a]
+            for b in range(a):
+                s = 0.0
+                for c in range(b, a):
+                    s -= lower[a, c] * inverse[c, b]
+                inverse[a, b] = s / lower[a, a]
+        for a in range(d):
+            for b in range(d):
+                s = 0.0
+                for c in range(max(a, b), d):
+                    s += inverse[c, a] * inverse[c, b]
+                blocks[(i * d + a) * d + b] = s if safe else (1.0 / mean if a == b else 0.0)
+    return blocks

@@ -3,7 +3,7 @@
 import numpy as np
 from numba import njit
 
-from nqe_core.kernels.bond_rows import product_of_lanes
+from nqe_core.kernels.bond_rows import add_product_of_lanes
 from nqe_core.kernels.fields import subtract_mean
 from nqe_core.kernels.lanes import pack, unpack, width
 
@@ -20,16 +20,16 @@ def filtered(rows, z, degree, low, high, box):
     # translations have eigenvalue zero and would be amplified most
     subtract_mean(result, box)
     n = np.uint64(rows.start.size - 1) * width(box)
-    t_old, t, m_t = np.empty(n), np.empty(n), np.empty(n)
+    t_old, t = np.empty(n), np.empty(n)
     pack(result, t_old, box)
-    product_of_lanes(rows, t_old, t, box)
     for k in range(n):
-        t[k] = (t[k] - centre * t_old[k]) / half
+        t[k] = -centre / half * t_old[k]
+    add_product_of_lanes(rows, 1.0 / half, t_old, t, box)
     for _ in range(degree - 1):
-        product_of_lanes(rows, t, m_t, box)
+        # T_{m+1} = 2 A T_m - T_{m-1}, written over the oldest
         for k in range(n):
-            # T_{m+1} = 2 A T_m - T_{m-1}, written over the oldest
-            t_old[k] = 2.0 / half * (m_t[k] - centre * t[k]) - t_old[k]
+            t_old[k] = -2.0 * centre / half * t[k] - t_old[k]
+        add_product_of_lanes(rows, 2.0 / half, t, t_old, box)
         t_old, t = t, t_old
     unpack(t, result, box)
     subtract_mean(result, box)

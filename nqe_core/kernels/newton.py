@@ -9,7 +9,7 @@ conjugate gradients find, and the way down from there is left to others.
 import numpy as np
 from numba import njit
 
-from nqe_core.kernels.bond_rows import Rows
+from nqe_core.kernels.bond_rows import Rows, inverse_blocks
 from nqe_core.kernels.dynamics import build, moved_too_far
 from nqe_core.kernels.forces import force_scratch, pair_forces
 from nqe_core.kernels.lanes import width
@@ -23,7 +23,6 @@ ROUGH = 0.1  # residual of a step relative to the forces, at first
 SHARPENING = 10.0  # the residual relative to the typical force itself: steps converge faster than linearly
 BEYOND = 0.3  # of the target: no step is solved for better than that
 LEAST_GAIN = 0.5  # of the energy that the parabola promises
-SOFTEST_BLOCK = 1e-3  # pivots below this share of the mean stiffness belong to rattlers
 
 
 @njit(cache=True, fastmath=True, error_model="numpy")
@@ -52,58 +51,6 @@ def bond_rows(x, start, partner, inverse_lambda2, box, potential, rows):
                 used += ONE
         rows.start[i + ONE] = used
     return used
-
-
-@njit(cache=True, error_model="numpy")
-def inverse_blocks(rows, box):
-    """Inverses of M's diagonal blocks, flat, (N*d*d,); the mean stiffness takes the place of blocks that are too soft."""
-    d = np.uint64(len(box))
-    w = width(box)
-    n = np.uint64(rows.start.size) - ONE
-    blocks = np.zeros(n * d * d)
-    for i in range(n):
-        for k in range(np.uint64(rows.start[i]), np.uint64(rows.start[i + ONE])):
-            j = np.uint64(rows.partner[k])
-            for a in range(d):
-                for b in range(d):
-                    m = 4.0 * rows.g2[k] * rows.vectors[k * w + a] * rows.vectors[k * w + b]
-                    if a == b:
-                        m += 2.0 * rows.g1[k]
-                    blocks[(i * d + a) * d + b] += m
-                    blocks[(j * d + a) * d + b] += m
-    mean = 0.0
-    for i in range(n):
-        for a in range(d):
-            mean += blocks[(i * d + a) * d + a]
-    mean /= n * d
-    lower, inverse = np.zeros((len(box), len(box))), np.zeros((len(box), len(box)))
-    for i in range(n):
-        # Cholesky factor, its inverse, and their product
-        safe = True
-        for a in range(d):
-            for b in range(a + ONE):
-                s = blocks[(i * d + a) * d + b]
-                for c in range(b):
-                    s -= lower[a, c] * lower[b, c]
-                if a == b:
-                    safe = safe and s > SOFTEST_BLOCK * mean
-                    lower[a, a] = np.sqrt(max(s, SOFTEST_BLOCK * mean))
-                else:
-                    lower[a, b] = s / lower[b, b]
-        for a in range(d):
-            inverse[a, a] = 1.0 / lower[a, a]
-            for b in range(a):
-                s = 0.0
-                for c in range(b, a):
-                    s -= lower[a, c] * inverse[c, b]
-                inverse[a, b] = s / lower[a, a]
-        for a in range(d):
-            for b in range(d):
-                s = 0.0
-                for c in range(max(a, b), d):
-                    s += inverse[c, a] * inverse[c, b]
-                blocks[(i * d + a) * d + b] = s if safe else (1.0 / mean if a == b else 0.0)
-    return blocks
 
 
 @njit(cache=True, fastmath=True, error_model="numpy")

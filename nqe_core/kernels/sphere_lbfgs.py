@@ -10,16 +10,17 @@ import numpy as np
 from numba import njit
 
 from nqe_core.kernels.bond_rows import (
+    add_product_of_lanes,
     cubic_field,
     cubic_scalars,
     pair_spread_field,
     pair_spread_scalars,
-    product,
     quartic_field,
     quartic_scalars,
     work_space,
 )
 from nqe_core.kernels.fields import to_sphere
+from nqe_core.kernels.lanes import load, pack, store, unpack, width, zero
 
 QUARTIC, CUBIC, PSEUDOHARMONIC = 4, 3, 2
 # inverse diagonal blocks of M, (N*d*d,); degree of the polynomial, and the part of the spectrum of both that it inverts
@@ -89,37 +90,45 @@ def direction(steps, changes, images, rho, alpha, stored, newest, scale, g, imag
 
 
 @njit(cache=True, fastmath=FAST, error_model="numpy", inline="always")
-def _precondition(rows, metric, g, out, space, work, box):
+def _columns(blocks, box):
+    """The columns of the blocks in rows for lanes, (N*d*width,)."""
+    d, w = np.uint64(len(box)), width(box)
+    columns = np.zeros(np.uint64(blocks.size) // d * w)
+    for i in range(np.uint64(blocks.size) // (d * d)):
+        for a in range(d):
+            for b in range(d):
+                columns[(i * d + b) * w + a] = blocks[(i * d + a) * d + b]
+    return columns
+
+
+@njit(cache=True, fastmath=FAST, error_model="numpy", inline="always")
+def _precondition(rows, metric, columns, g, out, space, box):
     """out = P g, with P an approximation of M^+: some steps of the Chebyshev iteration for M out = g.
 
     A polynomial of fixed degree in M and its diagonal blocks (Saad, Iterative Methods for Sparse Linear Systems,
     Algorithm 12.1), so P is symmetric and the same for all g.
     """
-    d = np.uint64(len(box))
-    r, direction, product_ = space
+    d, w = np.uint64(len(box)), width(box)
+    r, direction, solution = space
     theta, delta = 0.5 * (metric.high + metric.low), 0.5 * (metric.high - metric.low)
     rho = delta / theta
     keep, take = 0.0, 1.0 / theta
-    r[:] = g
+    pack(g, r, box)
+    direction[:] = 0.0
+    solution[:] = 0.0
     for step in range(metric.degree):
         if step > 0:
-            product(rows, direction, product_, work, box)
+            add_product_of_lanes(rows, -1.0, direction, r, box)
             rho_old, rho = rho, 1.0 / (2.0 * theta / delta - rho)
             keep, take = rho * rho_old, 2.0 * rho / delta
         for i in range(np.uint64(g.size) // d):
-            if step > 0:
-                for a in range(d):
-                    r[i * d + a] -= product_[i * d + a]
-            for a in range(d):
-                s = 0.0
-                for b in range(d):
-                    s += metric.blocks[(i * d + a) * d + b] * r[i * d + b]
-                if step > 0:
-                    direction[i * d + a] = keep * direction[i * d + a] + take * s
-                    out[i * d + a] += direction[i * d + a]
-                else:
-                    direction[i * d + a] = take * s
-                    out[i * d + a] = take * s
+            s = zero(box)
+            for b in range(d):
+                s += load(columns, (i * d + b) * w, box) * r[i * w + b]
+            s = load(direction, i * w, box) * keep + s * take
+            store(direction, i * w, s)
+            store(solution, i * w, load(solution, i * w, box) + s)
+    unpack(solution, out, box)
 
 
 @njit(cache=True, fastmath=FAST, error_model="numpy")
@@ -148,7 +157,8 @@ def minimize(rows, kind, start, metric, tolerance, max_iterations, memory, rules
     """
     first_rotation, longest_rotation, sufficient_decrease, curvature_rule, level, backtracks = rules
     n = start.size
-    work, space = work_space(rows, box), (np.empty(n), np.empty(n), np.empty(n))
+    work, columns = work_space(rows, box), _columns(metric.blocks, box)
+    space = (np.empty_like(work.z), np.empty_like(work.z), np.empty_like(work.z))
     # pairs of steps and changes of the gradient, and P times the latter
     steps, changes, images = np.empty((memory, n)), np.empty((memory, n)), np.empty((memory, n))
     rho, alpha = np.zeros(memory), np.zeros(memory)
@@ -179,7 +189,7 @@ def minimize(rows, kind, start, metric, tolerance, max_iterations, memory, rules
         if accepted:
             if not np.isfinite(value_new):
                 return z, value_new, np.inf, iteration, evaluations
-            _precondition(rows, metric, g_new, image_new, space, work, box)
+            _precondition(rows, metric, columns, g_new, image_new, space, box)
             if iteration > 0:
                 place = (newest + 1) % memory
                 for k in range(n):
