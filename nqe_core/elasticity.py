@@ -7,6 +7,7 @@ would give G + p/2.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import combinations
 
 import numpy as np
@@ -115,16 +116,29 @@ def nonaffine_velocities(interactions: Interactions, tolerance: float = SOLVE_TO
     ArithmeticError
         When M is not positive definite.
     """
-    solve = _solver(interactions, tolerance)
+    return _velocities(interactions, _couplings(interactions), tolerance)
+
+
+def _for_each_strain(dimension: int, linear: Callable[[str], np.ndarray]) -> np.ndarray:
+    """What depends linearly on E, stacked over `STRAINS`: computed for the independent ones alone.
+
+    Pure shear in the plane of a and b is that of x and b, less that of x and a.
+    """
     found: dict[str, np.ndarray] = {}
-    for strain in STRAINS(interactions.dimension):
+    for strain in STRAINS(dimension):
         kind, (a, b) = strain.split("_")
-        if kind == "pure" and a != AXES[0]:
-            # in the plane of a and b what is sheared in those of x and b, less x and a: the response is linear
-            found[strain] = found[f"pure_{AXES[0]}{b}"] - found[f"pure_{AXES[0]}{a}"]
-        else:
-            found[strain] = -solve(shear_strain_coupling(interactions, strain))
+        known = kind == "pure" and a != AXES[0]
+        found[strain] = found[f"pure_{AXES[0]}{b}"] - found[f"pure_{AXES[0]}{a}"] if known else linear(strain)
     return np.stack(list(found.values()))
+
+
+def _couplings(interactions: Interactions) -> np.ndarray:
+    return _for_each_strain(interactions.dimension, lambda strain: shear_strain_coupling(interactions, strain))
+
+
+def _velocities(interactions: Interactions, couplings: np.ndarray, tolerance: float) -> np.ndarray:
+    solve, strains = _solver(interactions, tolerance), STRAINS(interactions.dimension)
+    return _for_each_strain(interactions.dimension, lambda strain: -solve(couplings[strains.index(strain)]))
 
 
 def shear_moduli(interactions: Interactions, velocities: np.ndarray | None = None) -> np.ndarray:
@@ -136,15 +150,13 @@ def shear_moduli(interactions: Interactions, velocities: np.ndarray | None = Non
     -------
     ndarray, shape=(n_strains,)
     """
+    couplings = _couplings(interactions)
     if velocities is None:
-        velocities = nonaffine_velocities(interactions, MODULUS_TOLERANCE)
-    return np.array(
-        [
-            affine_modulus(interactions, strain)
-            + _relaxation(interactions, shear_strain_coupling(interactions, strain), velocity) / interactions.volume
-            for strain, velocity in zip(STRAINS(interactions.dimension), velocities, strict=True)
-        ]
-    )
+        velocities = _velocities(interactions, couplings, MODULUS_TOLERANCE)
+    strains = STRAINS(interactions.dimension)
+    born = np.array([affine_modulus(interactions, strain) for strain in strains])
+    pairs = zip(couplings, velocities, strict=True)
+    return born + np.array([_relaxation(interactions, *pair) for pair in pairs]) / interactions.volume
 
 
 def _relaxation(interactions: Interactions, coupling: np.ndarray, velocity: np.ndarray) -> float:

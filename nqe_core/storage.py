@@ -77,17 +77,25 @@ def write_stage_file(
     checksum = ContentChecksum(fields)
     with written_aside(path) as aside, _new_file(aside) as file:
         datasets = [(field, _create(file, field, n_samples)) for field in fields]
+        # a call of HDF5 for every single number would take longer than finding a small glass' mode
+        numbers: dict[str, list] = {field.name: [] for field in fields if not field.shape}
         count = 0
         for index, row in enumerate(rows):
             for field, dataset in datasets:
                 value = row[field.name]
                 if np.shape(value) != field.shape:
                     raise ValueError(f"{field.name}: shape {np.shape(value)} of a row, must be {field.shape}")
-                dataset[index] = value
+                if field.shape:
+                    dataset[index] = value
+                else:
+                    numbers[field.name].append(value)
             checksum.add(row)
             count += 1
         if count != n_samples:
             raise ValueError(f"{path}: {count} rows for {n_samples} samples")
+        for field, dataset in datasets:
+            if not field.shape:
+                dataset[:] = numbers[field.name]
         for key, value in attributes.items():
             file.attrs[key] = json.dumps(value, sort_keys=True) if isinstance(value, dict) else value
         file.attrs["schema_version"] = SCHEMA_VERSION
@@ -118,6 +126,8 @@ class ChunkReader:
     ) -> None:
         self.path = Path(path)
         self._file = self._open()
+        self._numbers: dict[str, np.ndarray] = {}
+        self._datasets: dict[str, h5py.Dataset] = {}
         try:
             self.attributes = self._read_attributes(stage)
             self.samples = self._dataset("sample")[()]
@@ -171,9 +181,11 @@ class ChunkReader:
         return attributes
 
     def _dataset(self, name: str) -> h5py.Dataset:
-        if name not in self._file:
-            raise StorageError(f"{self.path}: dataset {name!r} is missing")
-        return self._file[name]
+        if name not in self._datasets:
+            if name not in self._file:
+                raise StorageError(f"{self.path}: dataset {name!r} is missing")
+            self._datasets[name] = self._file[name]
+        return self._datasets[name]
 
     def _check_fields(self, fields: tuple[Field, ...] | None) -> tuple[Field, ...]:
         if fields is None:
@@ -215,25 +227,28 @@ class ChunkReader:
         """All samples' values of one dataset (meant for numbers and `failure`, not for modes)."""
         dataset = self._dataset(name)
         try:
-            values = dataset.asstr()[()] if h5py.check_string_dtype(dataset.dtype) else dataset[()]
+            return dataset.asstr()[()] if h5py.check_string_dtype(dataset.dtype) else dataset[()]
         except (OSError, RuntimeError) as error:
             raise self._unreadable(error) from None
-        return values
 
     def row(self, sample: int, *names: str) -> dict:
         """Values of one sample: the named datasets, or all."""
         if sample not in self._index:
             raise StorageError(f"{self.path}: sample {sample} is missing")
         index = self._index[sample]
-        row = {}
-        for name in names or [field.name for field in self.fields]:
-            dataset = self._dataset(name)
-            try:
-                value = dataset[index]
-            except (OSError, RuntimeError) as error:
-                raise self._unreadable(error) from None
-            row[name] = value.decode() if isinstance(value, bytes) else value
-        return row
+        return {name: self._value(name, index) for name in names or [field.name for field in self.fields]}
+
+    def _value(self, name: str, index: int) -> object:
+        """One sample's value. Numbers are read for all samples at once, and kept: HDF5 takes as long for one."""
+        dataset = self._dataset(name)
+        if dataset.ndim == 1:
+            if name not in self._numbers:
+                self._numbers[name] = self.column(name)
+            return self._numbers[name][index]
+        try:
+            return dataset[index]
+        except (OSError, RuntimeError) as error:
+            raise self._unreadable(error) from None
 
     def rows(self) -> Iterator[dict]:
         """All rows, one at a time."""
