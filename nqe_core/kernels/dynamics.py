@@ -8,35 +8,24 @@ import numpy as np
 from numba import njit
 
 from nqe_core.kernels.forces import force_scratch, pair_forces
-from nqe_core.kernels.neighbors import ONE, cells_per_side, half_list, permute, sort_by_cell
+from nqe_core.kernels.mended_lists import add_mended_forces, build_mendable, mend
+from nqe_core.kernels.neighbors import ONE
 
 # FIRE 2.0 (Guenole et al., Comput. Mater. Sci. 175, 109584 (2020)), Table 1 of that paper; the time steps are
 # measured for these models: stable below 2 / omega_max = 0.06
 FIRE_GROW, FIRE_SHRINK = 1.1, 0.5
 FIRE_ALPHA, FIRE_ALPHA_SHRINK = 0.25, 0.99
 FIRE_DELAY = 20
-# a list costs as much as six force evaluations, and a skin of s makes each of these dearer by 1 + 1.2 s or so
-SKIN_PER_MOVE = 10.0
-NARROWEST_SKIN = 0.02
-SKIN_REVIEW = 100  # evaluations after which a list that still serves may be replaced by one of a narrower skin
-SKIN_GAIN = 0.7  # narrower by at least this factor
 LONGEST_MOVE = 0.1  # of any component in one FIRE step: a start with overlapping cores must not explode
 # entries of FIRE's state vector
-TIME_STEP, MIXING, STEPS_DOWNHILL, LAST_SKIN = 0, 1, 2, 3
+TIME_STEP, MIXING, STEPS_DOWNHILL = 0, 1, 2
 
 
 @njit(cache=True, error_model="numpy")
-def build(x, v, diameters, identity, box, cutoff, nonadditivity, largest, skin):
+def build(x, v, diameters, identity, box, cutoff, nonadditivity, skin):
     """Re-sort all arrays by cell (in place) and list the pairs; returns the list and the positions it was built at."""
-    d = len(box)
-    n_cells = cells_per_side(box, cutoff * largest + skin)
-    order, cell_start = sort_by_cell(x, box, n_cells)
-    permute(x, order, d)
-    permute(v, order, d)
-    permute(diameters, order, 1)
-    permute(identity, order, 1)
-    start, partner, inverse_lambda2 = half_list(x, diameters, box, cell_start, n_cells, cutoff, nonadditivity, skin)
-    return start, partner, inverse_lambda2, x.copy()
+    pairs = build_mendable(x, v, diameters, identity, box, cutoff, nonadditivity, skin)
+    return pairs.start, pairs.partner, pairs.inverse_lambda2, pairs.reference
 
 
 @njit(cache=True, fastmath=True, error_model="numpy")
@@ -60,16 +49,6 @@ def moved_too_far(x, x_built, box, skin):
     return farthest_move(x, x_built, box) > 0.5 * skin
 
 
-@njit(cache=True, error_model="numpy")
-def fitting_skin(moved, evaluations, widest):
-    """The skin that makes lists and forces together cheapest while particles go on moving as fast as they did.
-
-    A list serves skin / (2 v) evaluations at v per evaluation, and each pays for the pairs in its skin: the sum is
-    smallest for a skin that grows as the square root of v.
-    """
-    return min(widest, max(NARROWEST_SKIN, np.sqrt(SKIN_PER_MOVE * moved / evaluations)))
-
-
 @njit(cache=True, fastmath=True, error_model="numpy")
 def fire_block(x, v, diameters, identity, box, potential, nonadditivity, skin, state, steps, target, longest_step):
     """Up to `steps` steps of FIRE 2.0.
@@ -81,9 +60,8 @@ def fire_block(x, v, diameters, identity, box, potential, nonadditivity, skin, s
     diameters, identity : ndarray, shape=(N,)
         Re-sorted along.
     skin : float
-        The widest one.
-    state : ndarray, shape=(4,)
-        Time step, mixing parameter, steps downhill, and the skin of the last list; kept between blocks.
+    state : ndarray, shape=(3,)
+        Time step, mixing parameter and steps downhill; kept between blocks.
     target : float
         Stop when sqrt(sum f_i^2 / N) is at most this.
     longest_step : float
@@ -99,24 +77,17 @@ def fire_block(x, v, diameters, identity, box, potential, nonadditivity, skin, s
     d = np.uint64(len(box))
     size = np.uint64(x.size)
     cutoff = np.sqrt(potential[0])
-    largest = diameters.max()
-    widest, skin, age = skin, state[LAST_SKIN], 0
-    start, partner, inverse_lambda2, x_built = build(
-        x, v, diameters, identity, box, cutoff, nonadditivity, largest, skin
-    )
+    pairs = build_mendable(x, v, diameters, identity, box, cutoff, nonadditivity, skin)
     scratch = force_scratch(box, diameters.size)
     f = np.empty(x.size)
     gradient = np.inf
     for step in range(steps):
-        moved = farthest_move(x, x_built, box)
-        age += 1
-        fitting = fitting_skin(moved, age, widest)
-        if moved > 0.5 * skin or (age % SKIN_REVIEW == 0 and fitting < SKIN_GAIN * skin):
-            skin, state[LAST_SKIN], age = fitting, fitting, 0
-            start, partner, inverse_lambda2, x_built = build(
-                x, v, diameters, identity, box, cutoff, nonadditivity, largest, skin
-            )
-        pair_forces(x, start, partner, inverse_lambda2, box, potential, f, scratch)
+        if farthest_move(x, pairs.reference, box) > 0.5 * skin and not mend(
+            pairs, x, diameters, box, cutoff, nonadditivity, skin
+        ):
+            pairs = build_mendable(x, v, diameters, identity, box, cutoff, nonadditivity, skin)
+        pair_forces(x, pairs.start, pairs.partner, pairs.inverse_lambda2, box, potential, f, scratch)
+        add_mended_forces(pairs, x, box, potential, f)
         power, f2 = 0.0, 0.0
         for k in range(size):
             power += f[k] * v[k]
@@ -179,10 +150,7 @@ def verlet_block(
     """
     size = np.uint64(x.size)
     cutoff = np.sqrt(potential[0])
-    largest = diameters.max()
-    start, partner, inverse_lambda2, x_built = build(
-        x, v, diameters, identity, box, cutoff, nonadditivity, largest, skin
-    )
+    start, partner, inverse_lambda2, x_built = build(x, v, diameters, identity, box, cutoff, nonadditivity, skin)
     scratch = force_scratch(box, diameters.size)
     f = np.empty(x.size)
     pair_forces(x, start, partner, inverse_lambda2, box, potential, f, scratch)
@@ -195,7 +163,7 @@ def verlet_block(
         if moved_too_far(x, x_built, box, skin):
             # half-kicked velocities are sorted along; the old forces are not needed any more
             start, partner, inverse_lambda2, x_built = build(
-                x, v, diameters, identity, box, cutoff, nonadditivity, largest, skin
+                x, v, diameters, identity, box, cutoff, nonadditivity, skin
             )
             builds += 1
         pair_forces(x, start, partner, inverse_lambda2, box, potential, f, scratch)

@@ -48,11 +48,11 @@ def trajectory(position, diameters, box, potential, nonadditivity, skin, energy,
         U of what `position` is now.
     """
     d = np.uint64(len(box))
-    cutoff, largest = np.sqrt(potential[0]), diameters.max()
+    cutoff = np.sqrt(potential[0])
     # the list builder re-sorts everything in place: work on copies
     x, size, v = position.copy(), diameters.copy(), np.sqrt(temperature) * noise
     identity = np.arange(diameters.size).astype(np.uint32)
-    start, partner, inverse_lambda2, built = build(x, v, size, identity, box, cutoff, nonadditivity, largest, skin)
+    start, partner, inverse_lambda2, built = build(x, v, size, identity, box, cutoff, nonadditivity, skin)
     f, scratch = np.empty(x.size), force_scratch(box, diameters.size)
     pair_forces(x, start, partner, inverse_lambda2, box, potential, f, scratch)
     before = energy + 0.5 * np.sum(v * v)
@@ -61,9 +61,7 @@ def trajectory(position, diameters, box, potential, nonadditivity, skin, energy,
         half_kick(v, f, dt)
         x += dt * v
         if moved_too_far(x, built, box, skin):
-            start, partner, inverse_lambda2, built = build(
-                x, v, size, identity, box, cutoff, nonadditivity, largest, skin
-            )
+            start, partner, inverse_lambda2, built = build(x, v, size, identity, box, cutoff, nonadditivity, skin)
         pair_forces(x, start, partner, inverse_lambda2, box, potential, f, scratch)
         kinetic = half_kick(v, f, dt)
     after = pair_sums(x, start, partner, inverse_lambda2, box, potential)[0]

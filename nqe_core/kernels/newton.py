@@ -81,9 +81,7 @@ def newton_descent(x, v, diameters, identity, box, potential, nonadditivity, ski
     size = x.size
     n = size // d
     cutoff = np.sqrt(potential[0])
-    start, partner, inverse_lambda2, x_built = build(
-        x, v, diameters, identity, box, cutoff, nonadditivity, diameters.max(), skin
-    )
+    start, partner, inverse_lambda2, x_built = build(x, v, diameters, identity, box, cutoff, nonadditivity, skin)
     pairs = partner.size
     w = np.int64(width(box))
     unused = np.empty(0)

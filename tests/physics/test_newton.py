@@ -34,7 +34,7 @@ def rows_of(configuration: Configuration, model) -> tuple[Rows, np.ndarray]:
     x, sizes = configuration.positions.ravel().copy(), configuration.diameters.copy()
     identity = np.arange(configuration.n_particles, dtype=np.uint32)
     start, partner, scale, _ = build(
-        x, np.zeros_like(x), sizes, identity, configuration.box, model.cutoff, model.nonadditivity, sizes.max(), 0.1
+        x, np.zeros_like(x), sizes, identity, configuration.box, model.cutoff, model.nonadditivity, 0.1
     )
     width, nothing = (2 if configuration.dimension == 2 else 4), np.empty(0)
     room = Rows(np.empty_like(start), np.empty_like(partner), np.zeros(partner.size * width), np.empty(partner.size),
