@@ -27,7 +27,7 @@ lock() {  # FILE DESCRIPTION UV-ARGUMENTS...
   echo "$file: $(grep -c '==' "$file") packages pinned"
 }
 
-running=(--extra workflow --extra mpi --extra io)
+running=(--extra workflow --extra mpi --extra io --extra formulae)
 lock envs/requirements.lock "what running needs, with hashes." "${running[@]}"
 lock envs/development.lock "every package of a full installation, with hashes." "${running[@]}" \
   --extra dev --extra docs --extra references --constraint envs/requirements.lock

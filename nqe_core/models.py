@@ -8,23 +8,24 @@ x_c lambda, where the coefficients make phi and its first three derivatives vani
 
 The binary IPL mixture is the same form: diameters 1.0 and 1.4 with n_a = 1/24 give lambda_SL = 1.2 (1 - 0.4/24) = 1.18.
 Everything is in simulation units: lengths in the smallest diameter, energies in the potential's prefactor, unit mass.
-Models of another `form` have their potential from `nqe_core.potentials`, which says in what units they are.
+Models of another `form` have their potential from `nqe_core.potentials`, which says in what units they are, or write it
+down as a `formula`.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 
 import numpy as np
 
 from nqe_core.errors import InputError
-from nqe_core.potentials import POTENTIALS
+from nqe_core.potentials import POTENTIALS, Formula, energies, of_formula
 
 SMOOTHNESS = 3  # q: derivatives of the potential that vanish at the cutoff, beside its value
 
 SIZE_DISTRIBUTIONS = ("binary", "binary_80_20", "power_law")
-PAPER_FORM = "inverse_power"
+PAPER_FORM, FORMULA_FORM = "inverse_power", "formula"
 
 
 def _double_factorial(n: int) -> int:
@@ -85,7 +86,9 @@ class Model:
     table_density : float
         The density that Table II prints.
     form : str
-        "inverse_power", the paper's potential, or a key in `nqe_core.potentials.POTENTIALS`.
+        "inverse_power", the paper's potential, a key in `nqe_core.potentials.POTENTIALS`, or "formula".
+    formula : Formula, optional
+        The potential of that form.
     """
 
     name: str
@@ -100,13 +103,18 @@ class Model:
     shear_modulus_infinity: float
     table_density: float
     form: str = PAPER_FORM
+    formula: Formula | None = None
 
     def __post_init__(self) -> None:
         where = f"model {self.name!r}"
         if self.dimension not in (2, 3, 4):
             raise InputError(f"{where}: dimension is {self.dimension!r}, must be 2, 3 or 4")
-        if self.form not in (PAPER_FORM, *POTENTIALS):
-            raise InputError(f"{where}: form {self.form!r} is not one of {(PAPER_FORM, *POTENTIALS)}")
+        if self.form not in (known := (PAPER_FORM, FORMULA_FORM, *POTENTIALS)):
+            raise InputError(f"{where}: form {self.form!r} is not one of {known}")
+        if (self.form == FORMULA_FORM) != (self.formula is not None):
+            raise InputError(
+                f"{where}: form is {self.form!r}, but {'no' if self.formula is None else 'a'} formula is given"
+            )
         if self.form == PAPER_FORM and self.exponent != 10:
             raise InputError(f"{where}: exponent is {self.exponent!r}, the kernels are compiled for 10")
         if self.size_distribution not in SIZE_DISTRIBUTIONS:
@@ -122,15 +130,33 @@ class Model:
         spread = self.largest_diameter - self.smallest_diameter
         if not 0 <= self.nonadditivity * spread < 1:
             raise InputError(f"{where}: nonadditivity {self.nonadditivity!r} must keep every pair's lambda positive")
+        if self.formula is not None:
+            self._check_formula(where)
+
+    def _check_formula(self, where: str) -> None:
+        """Refuse a formula that cannot be a potential, for pairs of every size."""
+        try:
+            self.potential  # noqa: B018 - compiles and checks it
+        except InputError as error:
+            raise InputError(f"{where}: {error}") from None
+        if not np.isfinite(self._pair_energies()).all():
+            raise InputError(f"{where}: formula: its energy is not finite for pairs of every size")
 
     @classmethod
     def from_parameters(cls, name: str, parameters: dict) -> Model:
         """Build a model from a mapping of its constants, as stored in files and in config/models.yaml."""
-        known = {field.name for field in fields(cls)} - {"name"}
-        parameters = {"form": PAPER_FORM, **parameters}
-        parameters = {key: value for key, value in parameters.items() if key != "name"}
+        known = {field.name for field in fields(cls)} - {"name", "formula"}
+        formula = parameters.get("formula")
+        if formula is not None and not isinstance(formula, Formula):
+            try:
+                formula = Formula.from_record(formula)
+            except InputError as error:
+                raise InputError(f"model {name!r}: {error}") from None
+        default = {"form": PAPER_FORM if formula is None else FORMULA_FORM}
+        parameters = {key: value for key, value in {**default, **parameters}.items() if key not in ("name", "formula")}
         if unknown := sorted(set(parameters) - known):
-            raise InputError(f"model {name!r}: unknown parameter {unknown[0]!r} (known: {', '.join(sorted(known))})")
+            every = ", ".join(sorted({*known, "formula"}))
+            raise InputError(f"model {name!r}: unknown parameter {unknown[0]!r} (known: {every})")
         if missing := sorted(known - set(parameters)):
             raise InputError(f"model {name!r}: parameter {missing[0]!r} is missing")
         for key, value in parameters.items():
@@ -143,15 +169,20 @@ class Model:
             )
             if isinstance(value, bool) or not isinstance(value, wanted):
                 raise InputError(f"model {name!r}: {key} is {value!r}, which has the wrong type")
-        return cls(name=name, **parameters)
+        return cls(name=name, formula=formula, **parameters)
 
     def parameters(self) -> dict:
         """The constants as a plain dict (the inverse of `from_parameters`); the paper's form goes without saying."""
-        return {key: value for key, value in asdict(self).items() if key != "form" or value != PAPER_FORM}
+        constants = {field.name: getattr(self, field.name) for field in fields(self)}
+        constants["formula"] = self.formula.record() if self.formula is not None else None
+        default = {"form": PAPER_FORM, "formula": None}
+        return {key: value for key, value in constants.items() if key not in default or value != default[key]}
 
     @property
     def potential(self) -> np.ndarray | tuple:
         """Parameters of the pair potential for the kernels: [x_c^2, c_0, c_2, c_4, c_6], or those of the form."""
+        if self.formula is not None:
+            return of_formula(self.formula, self.cutoff)
         if self.form != PAPER_FORM:
             return POTENTIALS[self.form](self.cutoff)
         return np.concatenate([[self.cutoff**2], smoothing_coefficients(self.exponent, self.cutoff)])
@@ -159,7 +190,19 @@ class Model:
     @property
     def repulsive(self) -> bool:
         """Whether all pair energies are positive, which the swap moves' early end relies on."""
-        return self.form != "lennard_jones"
+        if self.form == PAPER_FORM:
+            return True
+        found = self._pair_energies()
+        # what vanishes at the cutoff does so up to rounding
+        return bool(found.min() >= -1e-12 * np.median(np.abs(found)))
+
+    def _pair_energies(self) -> np.ndarray:
+        """Energies at many distances up to the cutoff, for pairs of many sizes; shape=(sizes, distances)."""
+        sizes = np.linspace(self.smallest_diameter, self.largest_diameter, 2 if self.two_sizes else 5)
+        a, b = (sizes[k] for k in np.triu_indices(len(sizes)))
+        lam = 0.5 * (a + b) * (1.0 - self.nonadditivity * np.abs(a - b))
+        potential = self.potential
+        return np.array([energies(potential, w, potential[0] * np.linspace(0.04, 1.0, 400)) for w in lam**-2])
 
     @property
     def two_sizes(self) -> bool:

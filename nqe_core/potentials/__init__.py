@@ -8,22 +8,25 @@ A potential is
 - a function from the cutoff x_c to the values of the parameters.
 
 `define` makes all of it known under a name, a model's `form`. The parameters become a type of their own, and the compiler
-picks the functions by that type: none of the potentials pays for another.
+picks the functions by that type: none of the potentials pays for another. A `Formula` is the same out of one line of text.
 
 `check_derivatives` tells whether the five functions belong together. No kernel knows any of them.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from itertools import pairwise
 
 import numpy as np
 
-from nqe_core.kernels.parameter_types import parameter_type, register
+from nqe_core.kernels.parameter_types import REGISTERED, parameter_type, register
 from nqe_core.potentials import lennard_jones, soft_spheres, twelfth_power
+from nqe_core.potentials.formula import Formula
 
-__all__ = ["POTENTIALS", "check_derivatives", "define"]
+__all__ = ["POTENTIALS", "Formula", "check_derivatives", "define", "energies", "of_formula"]
 
 POTENTIALS: dict[str, Callable[[float], tuple]] = {}
 
@@ -50,6 +53,39 @@ def define(
     kind = parameter_type(name, fields, functions)
     register(kind, functions)
     POTENTIALS[name] = lambda cutoff: kind(*(float(value) for value in values(cutoff)))
+
+
+@lru_cache(maxsize=64)
+def of_formula(formula: Formula, cutoff: float) -> tuple:
+    """Parameters of a formula's potential, of the type that tells the kernels its functions.
+
+    Raises
+    ------
+    InputError
+        One line: what is wrong with the formula; see `Formula.values`.
+    """
+    numbers = formula.values(cutoff)
+    kind = parameter_type("formula", formula.fields, formula.functions)
+    register(kind, formula.functions)
+    return kind(*numbers)
+
+
+def energies(potential: tuple, w: float, y: np.ndarray) -> np.ndarray:
+    """phi at several y = r^2 / lambda^2 for pairs of w = 1 / lambda^2, uncompiled; NaN where it is no number.
+
+    Parameters
+    ----------
+    potential : NamedTuple
+        Parameters of a potential that is known here.
+    """
+
+    def energy(point: float) -> float:
+        try:
+            return float(REGISTERED[type(potential)][0](point, w, potential))
+        except (ArithmeticError, ValueError, TypeError):
+            return math.nan
+
+    return np.array([energy(point) for point in y.tolist()])
 
 
 def check_derivatives(functions: Sequence[Callable], potential: tuple, y: np.ndarray, w: float = 1.0) -> float:

@@ -43,7 +43,7 @@ def rows(schema: dict, prefix: str = "") -> list[tuple[str, str, str, str]]:
         if "properties" in child:
             found += rows(child, f"{prefix}{key}.")
         elif child.get("type") == "object":
-            allowed = f"a block: model to {bounds(child['additionalProperties'])}"
+            allowed = f"a block: {child.get('keys', 'model')} to {bounds(child['additionalProperties'])}"
             found.append((prefix + key, allowed, "", child["description"]))
         else:
             found.append((prefix + key, bounds(child), child.get("unit", ""), child["description"]))
