@@ -56,11 +56,12 @@ test-cluster: $(FULL)  ## the part of the suite that starts a SLURM and disturbs
 test-fast: $(FULL)  ## run the tests that take seconds
 	@python -m pytest -m "not slow and not cluster"
 
-lint: $(FULL)  ## ruff, snakefmt, import layers, snakemake --lint
+lint: $(FULL)  ## ruff, snakefmt, import layers, types of the public interface, snakemake --lint
 	ruff check .
 	ruff format --check .
 	snakefmt --check Snakefile workflow/rules
 	lint-imports
+	mypy
 	snakemake --lint
 
 format: $(FULL)  ## let ruff and snakefmt put the code in order

@@ -80,7 +80,7 @@ def affine_modulus(interactions: Interactions, strain: str) -> float:
     return float(curvature.sum() / interactions.volume)
 
 
-def _solver(interactions: Interactions, tolerance: float):
+def _solver(interactions: Interactions, tolerance: float) -> Callable[[np.ndarray], np.ndarray]:
     """f -> M^+ f: a factorisation in 2D, preconditioned conjugate gradients otherwise."""
     if interactions.dimension == 2:
         return pseudo_inverse(interactions)

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TextIO
 
 import numpy as np
 import scipy.io
@@ -79,7 +80,7 @@ class Chunk:
     def __enter__(self) -> Chunk:
         return self
 
-    def __exit__(self, *_) -> None:
+    def __exit__(self, *_: object) -> None:
         self._stack.close()
 
     @property
@@ -140,7 +141,7 @@ def write_xyz(path: Path, samples: Iterable[Exported], arrows: str | None = None
             _write_frame(stream, found, arrows)
 
 
-def _write_frame(stream, found: Exported, arrows: str | None) -> None:
+def _write_frame(stream: TextIO, found: Exported, arrows: str | None) -> None:
     glass = found.configuration
     edge, flat = glass.box_length, glass.dimension == 2
     columns = [_in_space(glass.positions), 0.5 * glass.diameters[:, None]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -99,7 +100,7 @@ def _largest(
     return vectors
 
 
-def _operator(interactions: Interactions, apply) -> sparse_linalg.LinearOperator:
+def _operator(interactions: Interactions, apply: Callable[[np.ndarray], np.ndarray]) -> sparse_linalg.LinearOperator:
     return sparse_linalg.LinearOperator((interactions.size,) * 2, matvec=apply, dtype=np.float64)
 
 

@@ -52,7 +52,7 @@ class Interactions:
             When the configuration does not fit the model (dimension, box too small for the cutoff).
         """
         pairs = PairList.of(configuration, model)
-        place = np.repeat(np.arange(configuration.n_particles), np.diff(pairs.start.astype(np.int64)))
+        place = np.repeat(np.arange(configuration.n_particles), np.diff(pairs.start).astype(np.int64))
         i, j = pairs.order[place], pairs.order[pairs.partner]
         vectors = minimum_image(configuration.positions[i] - configuration.positions[j], configuration.box_length)
         distance2 = np.einsum("ka,ka->k", vectors, vectors)

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 
@@ -278,7 +279,7 @@ MODELS: dict[str, Model] = {
 }  # fmt: skip
 
 
-def _other(name: str, density: float, form: str, cutoff: float, sizes: tuple[str, float, float], **rest) -> Model:
+def _other(name: str, density: float, form: str, cutoff: float, sizes: tuple[str, float, float], **rest: Any) -> Model:
     kind, small, large = sizes
     return Model(
         name=name, dimension=3, number_density=density, form=form, cutoff=cutoff, size_distribution=kind,

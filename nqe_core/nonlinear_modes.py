@@ -24,7 +24,7 @@ from nqe_core.interactions import Interactions
 from nqe_core.kernels import sphere_lbfgs
 from nqe_core.kernels.lbfgs import apply_block_diagonal
 from nqe_core.kernels.sphere_lbfgs import Metric
-from nqe_core.sphere_minimizer import RULES, SphereMinimum, lbfgs, macopt
+from nqe_core.sphere_minimizer import RULES, Objective, SphereMinimum, lbfgs, macopt
 
 TOLERANCE = 1e-8  # relative residual of Eq. 8 and Eq. 26
 MAX_ITERATIONS = 20_000
@@ -97,7 +97,7 @@ def participation_ratio(z: np.ndarray) -> float:
     return float(weight.sum() ** 2 / (weight.size * np.sum(weight**2)))
 
 
-class _Energy:
+class _Energy(Objective):
     """ln E_k on the sphere; remembers the scalars of its last value, which the gradient needs."""
 
     order: int  # power of kappa times two: the gradient is (order / kappa) times the residual
@@ -202,7 +202,14 @@ def preconditioner(interactions: Interactions, kind: str = "auto") -> Preconditi
     return apply
 
 
-def _minimize(energy: _Energy, start, method, tolerance, max_iterations, metric) -> SphereMinimum:
+def _minimize(
+    energy: _Energy,
+    start: np.ndarray,
+    method: str,
+    tolerance: float,
+    max_iterations: int,
+    metric: Preconditioner | None,
+) -> SphereMinimum:
     interactions = energy.interactions
     z = interactions.field(start)
     internal = np.linalg.norm(without_translation(z, interactions.dimension))

@@ -10,10 +10,14 @@ import io
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from nqe_core.errors import InputError
+
+if TYPE_CHECKING:
+    from ase import Atoms
 
 FORMATS = ("extxyz", "lammps-data", "lammps-dump", "gsd")
 _BY_SUFFIX = {
@@ -140,11 +144,14 @@ def _sizes(columns: dict) -> np.ndarray | None:
     return None
 
 
-def _of_atoms(atoms, where: str, types: np.ndarray, units: str = "", diameters: np.ndarray | None = None) -> Frame:
+def _of_atoms(
+    atoms: Atoms, where: str, types: np.ndarray, units: str = "", diameters: np.ndarray | None = None
+) -> Frame:
     """From what ASE made of a file."""
     found = diameters if diameters is not None else _sizes(atoms.arrays)
+    a, b, c = atoms.pbc
     return Frame(
-        where, np.array(atoms.positions), np.array(atoms.cell), tuple(bool(p) for p in atoms.pbc), types, found, units
+        where, np.array(atoms.positions), np.array(atoms.cell), (bool(a), bool(b), bool(c)), types, found, units
     )
 
 

@@ -70,13 +70,13 @@ def of_formula(formula: Formula, cutoff: float) -> tuple:
     return kind(*numbers)
 
 
-def energies(potential: tuple, w: float, y: np.ndarray) -> np.ndarray:
+def energies(potential: tuple | np.ndarray, w: float, y: np.ndarray) -> np.ndarray:
     """phi at several y = r^2 / lambda^2 for pairs of w = 1 / lambda^2, uncompiled; NaN where it is no number.
 
     Parameters
     ----------
     potential : NamedTuple
-        Parameters of a potential that is known here.
+        Parameters of a potential that is known here, not the paper's.
     """
 
     def energy(point: float) -> float:

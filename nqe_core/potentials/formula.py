@@ -15,7 +15,7 @@ import keyword
 import math
 import operator
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from types import ModuleType
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 # what both sympy and the compiler know by these names
 KNOWN_FUNCTIONS = tuple("sqrt exp log sin cos tan asin acos atan sinh cosh tanh erf erfc".split())
+Refuse = Callable[[str], NoReturn]
 VARIABLES = ("r", "s", "sigma", "pi")
 HIGHEST_ORDER = 4
 LONGEST = 2000  # characters
@@ -108,7 +109,7 @@ class Formula:
     def record(self) -> dict[str, Any]:
         """As plain values; what is as by default goes without saying."""
         everything = {name: getattr(self, name) for name in self.__dataclass_fields__}
-        default = {"parameters": {}, "smooth": None, "lowest_power": 0, "strength": "1"}
+        default: dict[str, Any] = {"parameters": {}, "smooth": None, "lowest_power": 0, "strength": "1"}
         kept = {name: value for name, value in everything.items() if value != default.get(name)}
         return {name: dict(value) if isinstance(value, Mapping) else value for name, value in kept.items()}
 
@@ -157,13 +158,13 @@ def _text(name: str, written: object) -> str:
     if not isinstance(written, str):
         if not type(written).__module__.startswith("sympy."):
             raise InputError(f"formula: {name} is {written!r}, must be text or a sympy expression")
-        written = _sympy_side().written_out(written)
+        written = str(_sympy_side().written_out(written))
     if not 0 < len(written.strip()) <= LONGEST:
         raise InputError(f"formula: {name} has {len(written)} characters, must have 1 to {LONGEST}")
     return written.strip()
 
 
-def _check_parameter(name: object, value: object) -> None:
+def _check_parameter(name: Any, value: Any) -> None:
     # names become fields of a type whose name joins them with two underscores
     plain = isinstance(name, str) and re.fullmatch(r"[A-Za-z]([A-Za-z0-9_]*[A-Za-z0-9])?", name) and "__" not in name
     if not plain or keyword.iskeyword(name):
@@ -176,7 +177,7 @@ def _check_parameter(name: object, value: object) -> None:
 
 def read_expression(
     text: str, where: str, names: Mapping[str, Any], functions: Mapping[str, Callable], number: Callable
-):
+) -> Any:
     """What a text means, built from given meanings of its names; nothing in it is run.
 
     Parameters
@@ -210,7 +211,7 @@ def read_expression(
         refuse("is nested too deeply")
 
 
-def _name(name: str, names: Mapping[str, Any], functions: Sequence[str], refuse: Callable):
+def _name(name: str, names: Mapping[str, Any], functions: Iterable[str], refuse: Refuse) -> Any:
     if name not in names:
         if name == "sigma":
             refuse("sigma, the pair's size, belongs into the strength")
@@ -218,7 +219,7 @@ def _name(name: str, names: Mapping[str, Any], functions: Sequence[str], refuse:
     return names[name]
 
 
-def _meaning(node: ast.AST, name: Callable, functions: Mapping[str, Callable], number: Callable, refuse: Callable):
+def _meaning(node: ast.AST, name: Callable, functions: Mapping[str, Callable], number: Callable, refuse: Refuse) -> Any:
     below = partial(_meaning, name=name, functions=functions, number=number, refuse=refuse)
     match node:
         case ast.Constant(value=int() | float() as value) if not isinstance(value, bool) and value < LARGEST_NUMBER:

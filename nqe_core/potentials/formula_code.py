@@ -47,17 +47,17 @@ class Code:
 
 
 class _Text(StrPrinter):
-    def _print_Float(self, expr):
+    def _print_Float(self, expr: sympy.Float) -> str:
         return repr(float(expr))
 
 
 class _Python(PythonCodePrinter):
     """Numbers in double precision: integers of a large fraction would not fit the compiler's."""
 
-    def _print_Rational(self, expr):
+    def _print_Rational(self, expr: sympy.Rational) -> str:
         return repr(expr.p / expr.q)
 
-    def _print_Integer(self, expr):
+    def _print_Integer(self, expr: sympy.Integer) -> str:
         return repr(float(expr)) if abs(expr.p) > 2**53 else str(expr.p)
 
 
