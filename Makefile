@@ -12,7 +12,7 @@ SHELL := bash
 export PATH := $(abspath $(VENV))/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help env env-full figures tiny reference report verify test test-cluster test-fast lint format bench docs docs-links lock clean-env
+.PHONY: help env env-full figures tiny reference report verify test test-cluster test-fast test-versions lint format bench docs docs-links lock clean-env
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -55,6 +55,9 @@ test-cluster: $(FULL)  ## the part of the suite that starts a SLURM and disturbs
 
 test-fast: $(FULL)  ## run the tests that take seconds
 	@python -m pytest -m "not slow and not cluster"
+
+test-versions:  ## the fast tests with the oldest packages that are allowed, and the newest on other Pythons
+	@envs/test_versions.sh
 
 lint: $(FULL)  ## ruff, snakefmt, import layers, types of the public interface, snakemake --lint
 	ruff check .

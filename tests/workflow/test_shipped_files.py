@@ -16,6 +16,8 @@ from itertools import chain
 import pytest
 import yaml
 from jsonschema import Draft202012Validator
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 from workflow_runs import ROOT
 
 import nqe_core
@@ -138,14 +140,58 @@ def test_locks_have_what_the_project_needs():
     assert not named(extras["references"]) & set(running) - {"ase"}
 
 
-def test_conda_and_container_install_the_locked_packages():
+REHEARSAL = runpy.run_path(str(ROOT / "envs/rehearse.py"))
+
+
+def test_conda_installs_the_locked_packages():
+    """conda brings an interpreter that the project supports; all packages are those of the lock, by their hashes."""
     conda = load("envs/environment.yaml")
     pip = next(entry["pip"] for entry in conda["dependencies"] if isinstance(entry, dict))
     assert pip == ["--require-hashes", "-r requirements.lock"]
     assert conda["variables"] == {"SNAKEMAKE_PROFILE": "profiles/local"}
+    names = [entry for entry in conda["dependencies"] if isinstance(entry, str)]
+    assert [re.split("[=<>]", name)[0] for name in names] == ["python", "pip"]  # nothing whose bounds could differ
+    assert supported(re.fullmatch(r"python=(\S+)", names[0])[1])
+
+
+def supported(version: str) -> bool:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    return SpecifierSet(project["requires-python"]).contains(version)
+
+
+def test_container_installs_the_locked_packages():
+    """Every step is one that the rehearsal carries out, on files that an earlier step has copied."""
     recipe = (ROOT / "envs/Containerfile").read_text()
     assert "--require-hashes" in recipe and "-r envs/requirements.lock" in recipe
-    assert "SNAKEMAKE_PROFILE=/nqe/profiles/local" in recipe
+    steps = REHEARSAL["recipe_steps"](recipe)
+    image, *rest = steps
+    assert image.keyword == "FROM" and supported(re.match(r"python:([\d.]+)-", image.rest)[1])
+    patterns, copied = REHEARSAL["ignored"]((ROOT / ".dockerignore").read_text()), []
+    for step in rest:
+        if step.keyword == "COPY":
+            source, target = step.rest.split()
+            assert (ROOT / source).exists() and source not in patterns
+            copied.append(target)
+        for name in re.findall(r"-r (\S+)", step.rest if step.keyword == "RUN" else ""):
+            assert name in copied or "." in copied, name
+    (variables,) = [step.rest for step in steps if step.keyword == "ENV"]
+    assert "SNAKEMAKE_PROFILE=/nqe/profiles/local" in variables and "OMP_NUM_THREADS=1" in variables
+    # what is ignored is not what the image needs
+    assert not {"nqe_core", "workflow", "config", "profiles", "envs", "reference"} & set(patterns)
+
+
+def test_every_dependency_has_a_lower_bound():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    bounds: dict[str, set] = {}
+    for text in chain(project["dependencies"], *project["optional-dependencies"].values()):
+        requirement = Requirement(text)
+        assert any(specifier.operator == ">=" for specifier in requirement.specifier), text
+        bounds.setdefault(requirement.name, set()).add(str(requirement.specifier))
+    assert not {name for name, found in bounds.items() if len(found) > 1}  # the same one in every extra
+    for lock in ("envs/requirements.lock", "envs/development.lock"):
+        for name, version in pins(lock).items():
+            for specifier in bounds.get(name, ()):
+                assert SpecifierSet(specifier).contains(version), f"{lock}: {name} {version}, but {specifier}"
 
 
 def test_installed_package_works_outside_the_source(tmp_path):
