@@ -11,6 +11,8 @@ from other_programs import make_glass, write_xyz
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 PAGES = sorted(DOCS.glob("*.md"))
+# pages of the site, and what is read where the project is kept
+EVERYTHING = [*PAGES, *sorted(DOCS.parent.glob("*.md")), *sorted(DOCS.parent.glob("config/*.md"))]
 WITH_EXAMPLES = [page for page in PAGES if ">>> " in page.read_text()]
 
 
@@ -29,10 +31,25 @@ def test_every_page_is_in_the_contents():
     assert {page.stem for page in PAGES} - {"index"} <= listed
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def anchor(heading: str) -> str:
+    """What sites make of a heading: lower case, words and hyphens only."""
+    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+
+
+def anchors(page: Path) -> set[str]:
+    return {anchor(heading) for heading in re.findall(r"^#+ (.*)$", page.read_text(), re.MULTILINE)}
+
+
+@pytest.mark.parametrize("page", EVERYTHING, ids=lambda page: str(page.relative_to(DOCS.parent)))
 def test_links_between_files_lead_somewhere(page):
-    for target in re.findall(r"\]\(([^)#\s]+)", page.read_text()):
-        assert "://" in target or (page.parent / target).exists(), target
+    """To a file or folder that is there, and to a heading that it has."""
+    prose = re.sub(r"```.*?```|`[^`]*`", "", page.read_text(), flags=re.DOTALL)
+    for target, heading in re.findall(r"\]\(([^)#\s]*)#?([^)\s]*)\)", prose):
+        if "://" in target:
+            continue
+        found = page.parent / target if target else page
+        assert found.exists(), target
+        assert not heading or heading in anchors(found), f"{target}#{heading}"
 
 
 def test_commands_beside_numbers_are_there():
