@@ -22,8 +22,9 @@ install() {  # WHICH FOLDER
     locked) "$python" -m pip install -qq --require-hashes --prefer-binary -r envs/development.lock \
         && "$python" -m pip install -qq --no-deps --no-build-isolation --editable . ;;
     oldest) "$python" -m pip install -qq uv \
-        && "$python" -m uv pip install -q --python "$python" --resolution lowest-direct --editable ".[$extras]" ;;
-    newest) "$python" -m pip install -qq uv && "$python" -m uv pip install -q --python "$python" --editable ".[$extras]" ;;
+        && "$python" -m uv pip install -q --python "$python" --resolution lowest-direct -r envs/build.in --editable ".[$extras]" ;;
+    newest) "$python" -m pip install -qq uv \
+        && "$python" -m uv pip install -q --python "$python" -r envs/build.in --editable ".[$extras]" ;;
     *) echo "test_versions: $1 is not oldest, newest or locked" >&2; return 1 ;;
   esac
 }
