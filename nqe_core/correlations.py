@@ -128,6 +128,22 @@ def integrated_time(energies: np.ndarray) -> float:
     return float(times[int(np.argmax(enough))]) if enough.any() else math.inf
 
 
+def variance(series: np.ndarray) -> float:
+    """Variance of one value, from correlated series of independent walkers.
+
+    Taken about the mean of all, since a walker's own mean follows its slow fluctuations and hides them; what this mean
+    takes away in turn is the variance of itself, which the scatter of the walkers' means gives. So the expectation is
+    exact for any length of the series.
+
+    Parameters
+    ----------
+    series : ndarray, shape=(n_walkers, n_times)
+        At least two walkers.
+    """
+    means = series.mean(axis=1)
+    return float(((series - means.mean()) ** 2).mean() + means.var(ddof=1) / len(means))
+
+
 def decay(lags: np.ndarray, values: np.ndarray) -> Decay:
     """The relaxation time of a correlation function.
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,6 +27,7 @@ from nqe_core.correlations import (
     self_scattering,
     structure_peak,
     unfolded,
+    variance,
 )
 from nqe_core.ensembles import check_seed, random_stream
 from nqe_core.errors import InputError
@@ -174,7 +175,9 @@ class _Run:
     step: float
 
 
-def measure_relaxation(study: Study, progress: Callable[[int], None] = lambda done: None) -> Relaxation:
+def measure_relaxation(
+    study: Study, progress: Callable[[int], None] = lambda done: None, starts: Sequence[Configuration] = ()
+) -> Relaxation:
     """Equilibrate, follow and correlate.
 
     Parameters
@@ -182,10 +185,16 @@ def measure_relaxation(study: Study, progress: Callable[[int], None] = lambda do
     study : Study
     progress : callable
         Called with the number of finished walkers.
+    starts : sequence of Configuration, optional
+        One for each walker, in equilibrium at T, to burn in from instead of from a hot liquid.
     """
+    if starts and len(starts) != study.walkers:
+        raise InputError(f"{len(starts)} states for {study.walkers} walkers, must be one each")
     runs, box_length = [], study.model.box_length(study.n_particles)
     for walker in range(study.walkers):
-        runs.append(_follow(study, random_stream(study.root_seed, "relaxation", "liquid", walker)))
+        rng = random_stream(study.root_seed, "relaxation", "liquid", walker)
+        liquid, step = _start(study, rng, starts[walker] if starts else None)
+        runs.append(_follow(study, liquid, step, rng))
         progress(walker + 1)
     energies = np.array([run.energies for run in runs])
     cycle, cycles = runs[0].cycle, energies.shape[1]
@@ -193,7 +202,6 @@ def measure_relaxation(study: Study, progress: Callable[[int], None] = lambda do
     lags = np.arange(SNAPSHOTS // 2) * between
     wave_number = structure_peak(np.concatenate([run.positions[::40] for run in runs]), box_length)
     paths = [unfolded(run.positions, box_length) for run in runs]
-    variance = energies.var(axis=1, ddof=1)
     return Relaxation(
         lags=lags,
         overlap=decay(lags, np.array([overlap(path) for path in paths])),
@@ -203,26 +211,28 @@ def measure_relaxation(study: Study, progress: Callable[[int], None] = lambda do
         energy_time=jackknife(lambda chosen: integrated_time(chosen) * cycle, energies),
         energy=mean_of(energies.mean(axis=1)),
         drift=mean_of(energies[:, cycles // 2 :].mean(axis=1) - energies[:, : cycles // 2].mean(axis=1)),
-        heat_capacity=mean_of(variance * study.n_particles / study.temperature**2),
+        heat_capacity=jackknife(lambda chosen: variance(chosen) * study.n_particles / study.temperature**2, energies),
         wave_number=wave_number,
         seconds_per_sweep=sum(run.seconds for run in runs) / (len(runs) * cycle * cycles),
         step=runs[0].step,
     )
 
 
-def _start(study: Study, rng: np.random.Generator) -> tuple[Configuration, float]:
+def _start(study: Study, rng: np.random.Generator, state: Configuration | None) -> tuple[Configuration, float | None]:
     """A liquid and its tuned step."""
-    first = initial_configuration(study.model, study.n_particles, rng)
-    hot = study.start_temperature or max(HOT, study.temperature)
-    how = {"swap_fraction": study.swap_fraction, "sampler": study.sampler}
-    run = equilibrate(first, study.model, hot, study.start_sweeps, rng, **how)
+    how, step = {"swap_fraction": study.swap_fraction, "sampler": study.sampler}, None
+    if state is None:
+        first = initial_configuration(study.model, study.n_particles, rng)
+        hot = study.start_temperature or max(HOT, study.temperature)
+        run = equilibrate(first, study.model, hot, study.start_sweeps, rng, **how)
+        state, step = run.configuration, run.step
     if study.burn_in:
-        run = equilibrate(run.configuration, study.model, study.temperature, study.burn_in, rng, step=run.step, **how)
-    return run.configuration, run.step
+        run = equilibrate(state, study.model, study.temperature, study.burn_in, rng, step=step, **how)
+        state, step = run.configuration, run.step
+    return state, step
 
 
-def _follow(study: Study, rng: np.random.Generator) -> _Run:
-    liquid, step = _start(study, rng)
+def _follow(study: Study, liquid: Configuration, step: float | None, rng: np.random.Generator) -> _Run:
     walker = WALKERS[study.sampler](liquid, study.model, study.temperature, rng, study.swap_fraction, step)
     cycles = max(1, round(study.sweeps / (SNAPSHOTS * walker.sweeps_per_cycle)))  # between two snapshots
     positions, sizes, energies = [], [], []

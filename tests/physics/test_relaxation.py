@@ -1,6 +1,7 @@
 """Relaxation times: known correlation functions are recovered, with honest errors; the table keeps what it is told."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -16,12 +17,14 @@ from nqe_core.correlations import (
     self_scattering,
     structure_peak,
     unfolded,
+    variance,
 )
 from nqe_core.errors import InputError
 from nqe_core.models import MODELS
 from nqe_core.relaxation import SNAPSHOTS, Study, measure_relaxation
 from nqe_core.relaxation_report import compared, report, write_curves
 from nqe_core.relaxation_table import Measured, add_to_table, read_relaxation, relaxation_time
+from nqe_core.swap_monte_carlo import initial_configuration
 
 
 @pytest.fixture
@@ -79,6 +82,18 @@ def test_integrated_time_of_an_autoregressive_series():
     assert abs(found.value - exact) < 4 * found.error < 0.2 * exact
 
 
+def test_variance_is_not_lost_in_short_runs():
+    """Walkers shorter than their correlation time: about their own means they would show a fraction of the variance."""
+    rng, phi, walkers, length = np.random.default_rng(8), 0.98, 8, 40
+    series = np.empty((400 * walkers, length))
+    series[:, 0] = rng.normal(size=len(series))
+    for k in range(1, length):
+        series[:, k] = phi * series[:, k - 1] + math.sqrt(1 - phi**2) * rng.normal(size=len(series))
+    found = np.array([variance(group) for group in series.reshape(-1, walkers, length)])
+    assert abs(found.mean() - 1.0) < 4 * found.std() / math.sqrt(len(found)) < 0.1
+    assert series.var(axis=1, ddof=1).mean() < 0.4
+
+
 def test_jackknife_of_a_mean_is_its_standard_error():
     values = np.random.default_rng(2).normal(size=9)
     found = jackknife(lambda chosen: float(chosen.mean()), values)
@@ -133,6 +148,17 @@ def test_the_same_seed_gives_the_same_times(liquid):
     again = measure_relaxation(study)
     assert np.array_equal(again.overlap.values, found.overlap.values)
     assert again.energy == found.energy
+
+
+def test_walkers_may_start_from_equilibrium(liquid):
+    study, found = liquid
+    rng = np.random.default_rng(1)
+    starts = [initial_configuration(study.model, study.n_particles, rng) for _ in range(3)]
+    again = measure_relaxation(replace(study, root_seed=3), starts=starts)
+    assert abs(again.energy.value - found.energy.value) < 4 * math.hypot(again.energy.error, found.energy.error)
+    assert again.overlap.time.value == pytest.approx(found.overlap.time.value, rel=0.2)
+    with pytest.raises(InputError, match="2 states for 3 walkers"):
+        measure_relaxation(study, starts=starts[:2])
 
 
 def a_line(**changes) -> Measured:
