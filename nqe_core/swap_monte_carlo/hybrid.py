@@ -19,21 +19,34 @@ SKIN = 0.45  # of the pair list during a trajectory
 
 
 class HybridWalker(Walker):
-    """A walker whose `step` is the time step of its trajectories."""
+    """A walker whose `step` is the time step of its trajectories.
+
+    Parameters
+    ----------
+    trajectory_steps : int
+        Time steps of a trajectory.
+    target : float
+        Acceptance of trajectories that tuning steers to.
+    skin : float
+        Of the pair list during a trajectory.
+    **options
+        As for `Walker`.
+    """
 
     first_gain = 1.0  # a cycle is only one trajectory
 
     def __init__(
         self, configuration: Configuration, model: Model, temperature: float, rng: np.random.Generator,
-        swap_fraction: float, step: float | None = None, **options,
+        swap_fraction: float, step: float | None = None, trajectory_steps: int = TRAJECTORY_STEPS,
+        target: float = TARGET_ACCEPTANCE, skin: float = SKIN, **options,
     ) -> None:  # fmt: skip
         if step is None:
             # the error of a trajectory's energy grows as dt^2 sqrt(N)
             step = FIRST_TIME_STEP * (500.0 / configuration.n_particles) ** 0.25
         super().__init__(configuration, model, temperature, rng, swap_fraction, step, **options)
-        self.rng = rng
+        self.rng, self.target, self.skin = rng, target, skin
         # a time step counts as a sweep's displacements
-        self.sweeps_per_cycle = round(TRAJECTORY_STEPS / (1.0 - swap_fraction))
+        self.sweeps_per_cycle = round(trajectory_steps / (1.0 - swap_fraction))
 
     def attempts(self, sweeps: int) -> tuple[int, int]:
         return int(self.time_steps(sweeps) > 0), round(self.swap_fraction * sweeps * self.n)
@@ -49,10 +62,10 @@ class HybridWalker(Walker):
             noise, chance = self.rng.standard_normal(self.arrays.x.size), self.rng.random()
             self.lists, moved, probability, exchanged = hybrid_cycle(
                 self.arrays, self.progress, self.lists, self.box, self.potential, self.model.potential,
-                self.model.nonadditivity, SKIN, self.widest, self.largest_range, self.temperature, steps, swaps,
+                self.model.nonadditivity, self.skin, self.widest, self.largest_range, self.temperature, steps, swaps,
                 noise, chance,
             )  # fmt: skip
-            longer = self.progress[STEP] * np.exp(gain * (probability - TARGET_ACCEPTANCE))
+            longer = self.progress[STEP] * np.exp(gain * (probability - self.target))
             self.progress[STEP] = min(longer, LONGEST_TIME_STEP) if gain > 0 else self.progress[STEP]
             trace[cycle, TRACE_ENERGY] = self.progress[ENERGY]
             trace[cycle, TRACE_DISPLACEMENTS] = moved

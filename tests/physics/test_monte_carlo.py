@@ -17,6 +17,7 @@ from nqe_core.models import MODELS
 from nqe_core.swap_monte_carlo import SAMPLERS, equilibrate, initial_configuration, metropolis
 from nqe_core.swap_monte_carlo.hybrid import HybridWalker
 from nqe_core.swap_monte_carlo.metropolis import MetropolisWalker
+from nqe_core.swap_monte_carlo.walker import sample
 
 # A test with a fixed seed fails by chance once for all seeds; a wrong acceptance rule gives far less than this.
 LEAST_P = 1e-4
@@ -226,6 +227,25 @@ def test_same_stream_same_bits_whatever_the_block_length(monkeypatch):
     assert np.array_equal(hybrids[0].configuration.positions, hybrids[1].configuration.positions)
     assert np.array_equal(hybrids[0].configuration.diameters, hybrids[1].configuration.diameters)
     assert not np.array_equal(other.configuration.positions, runs[0].configuration.positions)
+
+
+def test_trajectories_as_they_are_asked_for():
+    """Length, acceptance and skin of trajectories are options; the skin changes no result but by rounding."""
+    model, start = small_liquid("poly3d")
+    walkers = [
+        HybridWalker(start, model, 1.0, np.random.default_rng(8), 0.2, 0.008, trajectory_steps=24, skin=skin)
+        for skin in (0.1, 0.45, 0.9)
+    ]
+    traces = [walker.run(walker.sweeps_per_cycle, np.zeros(5)) for walker in walkers]
+    assert walkers[0].sweeps_per_cycle == 30
+    assert walkers[0].time_steps(30) == 24
+    for trace in traces[1:]:
+        assert trace == pytest.approx(traces[0], rel=1e-6)
+    accepted = []
+    for target in (0.7, 0.93):
+        walker = HybridWalker(start, model, 1.0, np.random.default_rng(8), 0.2, trajectory_steps=24, target=target)
+        accepted.append(sample(walker, 6000, tune=True).displacement_acceptance)
+    assert accepted == pytest.approx([0.7, 0.93], abs=0.08)
 
 
 def test_samplers_agree_on_the_energy_distribution():
