@@ -38,7 +38,9 @@ from nqe_core.swap_monte_carlo.walker import sample
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "results/replicas"
 MODEL, SWAP_FRACTION, SEED = get_model("poly3d"), 0.1, 20200323
-TEMPERATURES = (0.325, 0.3375, 0.35, 0.364, 0.378, 0.392, 0.406, 0.42, 0.437, 0.456, 0.477, 0.5)
+# Rungs for N = 500, and for fewer particles, whose energies overlap at larger distances
+FINE = (0.325, 0.3375, 0.35, 0.364, 0.378, 0.392, 0.406, 0.42, 0.437, 0.456, 0.477, 0.5)
+COARSE = (0.325, 0.35, 0.372, 0.396, 0.42, 0.4445, 0.471, 0.5)
 ROUNDS = 100  # of a chunk
 DISCARDED = 0.3
 BLOCKS = 8  # of time, for errors
@@ -51,16 +53,26 @@ class Plan:
     Parameters
     ----------
     n_particles, seed : int
+    temperatures : tuple of floats
+        Of the rungs, ascending.
     below : str
         Name of the ladder whose coldest states it starts from, on all rungs; a hot liquid otherwise.
     """
 
     n_particles: int
     seed: int
+    temperatures: tuple[float, ...]
     below: str = ""
 
 
-PLANS = {"hot": Plan(500, 1), "hot2": Plan(500, 3), "below": Plan(500, 2, "hot"), "below2": Plan(500, 4, "hot2")}
+PLANS = {
+    "hot": Plan(500, 1, FINE),
+    "below": Plan(500, 2, FINE, "hot"),
+    "small": Plan(200, 5, COARSE),
+    "small2": Plan(200, 6, COARSE),
+    "small_below": Plan(200, 7, COARSE, "small"),
+    "small2_below": Plan(200, 8, COARSE, "small2"),
+}
 
 
 def chunks(name: str) -> list[Path]:
@@ -69,7 +81,7 @@ def chunks(name: str) -> list[Path]:
 
 def first_states(plan: Plan) -> list[Configuration]:
     """One for each rung, all with the same sizes."""
-    count = len(TEMPERATURES)
+    count = len(plan.temperatures)
     if plan.below:
         files = chunks(plan.below)
         files = files[len(files) // 2 :]
@@ -104,10 +116,10 @@ def run(name: str, seconds: float) -> None:
                 states = [Configuration(last["positions"][k], last["diameters"][k], MODEL.box_length(plan.n_particles))
                           for k in replica]  # fmt: skip
             walkers = [HybridWalker(state, MODEL, t, rng, SWAP_FRACTION, step)
-                       for state, t, step in zip(states, TEMPERATURES, steps, strict=True)]  # fmt: skip
+                       for state, t, step in zip(states, plan.temperatures, steps, strict=True)]  # fmt: skip
         else:
-            replica, walkers = np.arange(len(TEMPERATURES)), []
-            for state, temperature in zip(first_states(plan), TEMPERATURES, strict=True):
+            replica, walkers = np.arange(len(plan.temperatures)), []
+            for state, temperature in zip(first_states(plan), plan.temperatures, strict=True):
                 walker = HybridWalker(state, MODEL, temperature, rng, SWAP_FRACTION)
                 sample(walker, 6000, tune=True)
                 walkers.append(walker)
@@ -142,6 +154,7 @@ class Course:
     """A whole ladder: energies and replicas after each round (time, rung), and what it cost."""
 
     n: int
+    temperatures: tuple[float, ...]
     energies: np.ndarray
     replicas: np.ndarray
     exchange: np.ndarray
@@ -160,8 +173,8 @@ def course(name: str) -> Course:
             seconds, sweeps = seconds + float(chunk["seconds"]), sweeps + int(chunk["sweeps"])
     energies = np.concatenate(energies)
     return Course(
-        PLANS[name].n_particles, energies, np.concatenate(replicas), accepted / attempts, seconds / len(energies),
-        sweeps / len(energies), int(DISCARDED * len(energies)),
+        PLANS[name].n_particles, PLANS[name].temperatures, energies, np.concatenate(replicas), accepted / attempts,
+        seconds / len(energies), sweeps / len(energies), int(DISCARDED * len(energies)),
     )  # fmt: skip
 
 
@@ -190,10 +203,10 @@ def energies(names: list[str]) -> None:
         half = len(kept) // 2
         print(f"{name}: N = {c.n}, {len(c.energies)} rounds, {len(c.energies) * c.sweeps_per_round:.0f} sweeps a rung, "
               f"{len(c.energies) * c.seconds_per_round:.0f} core-s, the first {c.discarded} rounds left out; "
-              f"{round_trips(c.replicas[c.discarded :], TEMPERATURES.index(0.35))} returns to T <= 0.35 "
-              f"from T = {TEMPERATURES[-1]:g}")  # fmt: skip
+              f"{round_trips(c.replicas[c.discarded :], c.temperatures.index(0.35))} returns to T <= 0.35 "
+              f"from T = {c.temperatures[-1]:g}")  # fmt: skip
         print("     T      u / N           second half - first   heat capacity   exchanged with next")
-        for rung, temperature in enumerate(TEMPERATURES):
+        for rung, temperature in enumerate(c.temperatures):
             series = blocks(kept[:, rung])
             mean, error = series.mean(), series.mean(axis=1).std(ddof=1) / math.sqrt(BLOCKS)
             drift = kept[half:, rung].mean() - kept[:half, rung].mean()
@@ -217,7 +230,7 @@ def memory(names: list[str]) -> None:
         paths = [unfolded(positions[:, replica], box_length) for replica in range(positions.shape[1])]
         per_chunk = ROUNDS * c.seconds_per_round
         print(f"{name}: {len(files)} states a rung, {per_chunk:.1f} core-s between two")
-        for rung, temperature in enumerate(TEMPERATURES):
+        for rung, temperature in enumerate(c.temperatures):
             where = there[:, rung]
             kept = [1.0]
             for lag in range(1, len(files) // 2):
@@ -241,21 +254,22 @@ def slopes(names: list[str]) -> None:
     """
     for name in names:
         c = course(name)
+        rungs = c.temperatures
         kept = blocks(c.energies[c.discarded :]) * c.n
         print(f"{name}:\n   T1 -> T2          slope / expected    u(T2) from T1   from T3   measured")
-        for rung in range(len(TEMPERATURES) - 1):
-            expected = 1 / TEMPERATURES[rung] - 1 / TEMPERATURES[rung + 1]
+        for rung in range(len(rungs) - 1):
+            expected = 1 / rungs[rung] - 1 / rungs[rung + 1]
             pair = kept[:, :, rung], kept[:, :, rung + 1]
             slope = _slope(*(series.ravel() for series in pair))
             without = [_slope(*(np.delete(series, k, axis=0).ravel() for series in pair)) for k in range(BLOCKS)]
             error = np.std(without) * math.sqrt(BLOCKS - 1)
             said = ["", ""]
             for place, neighbour in enumerate((rung, rung + 2)):
-                if neighbour < len(TEMPERATURES):
-                    said[place] = _reweighted(kept[:, :, neighbour], 1 / TEMPERATURES[neighbour],
-                                              1 / TEMPERATURES[rung + 1], c.n)  # fmt: skip
+                if neighbour < len(rungs):
+                    said[place] = _reweighted(kept[:, :, neighbour], 1 / rungs[neighbour],
+                                              1 / rungs[rung + 1], c.n)  # fmt: skip
             own = pair[1].mean(axis=1) / c.n
-            print(f"{TEMPERATURES[rung]:7.4f} {TEMPERATURES[rung + 1]:7.4f}   {slope / expected:.3f} +- "
+            print(f"{rungs[rung]:7.4f} {rungs[rung + 1]:7.4f}   {slope / expected:.3f} +- "
                   f"{error / expected:.3f}   {said[0]}   {said[1]}   "
                   f"{own.mean():.4f} +- {own.std(ddof=1) / math.sqrt(BLOCKS):.4f}")  # fmt: skip
 
@@ -290,7 +304,7 @@ def quenches(names: list[str], rungs=(0.35, 0.42, 0.5), count: int = 48) -> None
         c, files = course(name), chunks(name)
         files = files[c.discarded // ROUNDS :]
         for temperature in rungs:
-            rung, found = TEMPERATURES.index(temperature), []
+            rung, found = c.temperatures.index(temperature), []
             for index in np.linspace(0, len(files) - 1, min(count, len(files))).astype(int):
                 state = quench(state_on(files[index], rung, c.n), MODEL)
                 found.append([state.energy, np.mean(shear_moduli(Interactions.of(state.configuration, MODEL)))])
@@ -300,12 +314,11 @@ def quenches(names: list[str], rungs=(0.35, 0.42, 0.5), count: int = 48) -> None
                   f"G {values[1]:.2f} +- {errors[1]:.2f}, n = {len(found)} in {BLOCKS} blocks", flush=True)  # fmt: skip
 
 
-def follow(names: list[str], walkers: int = 6, sweeps: int = 1_200_000) -> None:
-    """The line of T = 0.35 of the table: walkers that never exchange again, from equilibrium."""
-    temperature = 0.35
-    rung, starts = TEMPERATURES.index(temperature), []
+def follow(names: list[str], temperature: float, walkers: int, sweeps: int, enter: bool) -> None:
+    """Relaxation of walkers that never exchange again, from states of a rung; a line of the table, if `enter`."""
+    starts = []
     for name in names:
-        files = chunks(name)
+        files, rung = chunks(name), PLANS[name].temperatures.index(temperature)
         chosen = np.linspace(len(files) // 2, len(files) - 1, walkers // len(names)).astype(int)
         starts += [state_on(files[index], rung, PLANS[name].n_particles) for index in chosen]
     study = Study(
@@ -313,9 +326,12 @@ def follow(names: list[str], walkers: int = 6, sweeps: int = 1_200_000) -> None:
         swap_fraction=SWAP_FRACTION, root_seed=SEED,
     )  # fmt: skip
     found = measure_relaxation(study, lambda done: print(f"{done} of {len(starts)}", flush=True), starts)
+    print(f"{' '.join(names)}: N = {study.n_particles}, T = {temperature:g}, {len(starts)} walkers of {sweeps} sweeps")
     print("\n".join(report(found)))
-    write_curves(ROOT / "results/relaxation/poly3d_t035.csv", found)
-    add_to_table(ROOT / "config/relaxation.tsv", found.line(study))
+    write_curves(RESULTS / f"{names[0]}_t{1000 * temperature:03.0f}.csv", found)
+    if enter:
+        write_curves(ROOT / f"results/relaxation/poly3d_t{100 * temperature:03.0f}.csv", found)
+        add_to_table(ROOT / "config/relaxation.tsv", found.line(study))
 
 
 def main() -> None:
@@ -323,13 +339,18 @@ def main() -> None:
     parser.add_argument("what", choices=["run", "energies", "memory", "slopes", "quench", "follow"])
     parser.add_argument("names", nargs="+", choices=PLANS)
     parser.add_argument("--seconds", type=float, default=1500.0)
+    parser.add_argument("--temperature", type=float, default=0.35, help="of the rung to follow")
+    parser.add_argument("--walkers", type=int, default=6)
+    parser.add_argument("--sweeps", type=int, default=1_200_000, help="of each walker")
+    parser.add_argument("--enter", action="store_true", help="into config/relaxation.tsv")
     options = parser.parse_args()
     if options.what == "run":
         for name in options.names:
             run(name, options.seconds)
+    elif options.what == "follow":
+        follow(options.names, options.temperature, options.walkers, options.sweeps, options.enter)
     else:
-        tasks = {"energies": energies, "memory": memory, "slopes": slopes, "quench": quenches, "follow": follow}
-        tasks[options.what](options.names)
+        {"energies": energies, "memory": memory, "slopes": slopes, "quench": quenches}[options.what](options.names)
 
 
 if __name__ == "__main__":
