@@ -152,7 +152,20 @@ def decay(lags: np.ndarray, values: np.ndarray) -> Decay:
     lags : ndarray, shape=(n_lags,)
     values : ndarray, shape=(n_walkers, n_lags)
     """
-    return Decay(values, jackknife(lambda chosen: _fitted(lags, chosen)[0], values), _fitted(lags, values)[1])
+    time = jackknife(lambda chosen: _fitted(lags, chosen)[0], values)
+    if math.isfinite(time.value) and not math.isfinite(time.error):
+        time = _with_error_by_slope(lags, values, time.value)
+    return Decay(values, time, _fitted(lags, values)[1])
+
+
+def _with_error_by_slope(lags: np.ndarray, values: np.ndarray, time: float) -> Estimate:
+    """A time that not every walker but one would have shown: the scatter of the walkers then, over the mean's slope."""
+    last = min(int(np.searchsorted(lags, time)), len(lags) - 1)
+    first, count, mean = int(0.7 * last), len(values), values.mean(axis=0)
+    slope = (mean[first] - mean[last]) / (lags[last] - lags[first])
+    error = float(values[:, last].std(ddof=1) / math.sqrt(count) / slope)
+    half = float(student.ppf(0.975, count - 1)) * error
+    return Estimate(time, error, time - half, time + half, count)
 
 
 def _fitted(lags: np.ndarray, values: np.ndarray) -> tuple[float, float]:

@@ -71,6 +71,21 @@ def test_a_function_that_does_not_decay_has_no_time():
     assert math.isnan(found.time.error)
 
 
+def test_a_run_that_is_hardly_long_enough_has_an_error():
+    """Without the fastest walker the others would not have fallen to 1/e: the error comes from slope and scatter."""
+    rng, lags = np.random.default_rng(9), 10.0 * np.arange(100)
+    found = []
+    for _ in range(30):
+        taus = rng.normal(930.0, 150.0, 6)
+        one = decay(lags, np.exp(-lags / taus[:, None]))
+        if math.isfinite(one.time.value):
+            assert one.time.error > 0
+            found.append(one.time)
+    assert len(found) > 15
+    # the error of the mean of six
+    assert np.median([time.error for time in found]) == pytest.approx(150.0 / math.sqrt(6), rel=0.4)
+
+
 def test_integrated_time_of_an_autoregressive_series():
     rng, phi = np.random.default_rng(7), 0.9
     series = np.zeros((16, 20_000))
