@@ -126,9 +126,13 @@ def _for_each_strain(dimension: int, linear: Callable[[str], np.ndarray]) -> np.
     """
     found: dict[str, np.ndarray] = {}
     for strain in STRAINS(dimension):
-        kind, (a, b) = strain.split("_")
-        known = kind == "pure" and a != AXES[0]
-        found[strain] = found[f"pure_{AXES[0]}{b}"] - found[f"pure_{AXES[0]}{a}"] if known else linear(strain)
+        kind, plane = strain.split("_")
+        first, second = (found.get(f"pure_{AXES[0]}{axis}") for axis in plane)
+        # those of the planes with x come before the others
+        if kind == "pure" and first is not None and second is not None:
+            found[strain] = second - first
+        else:
+            found[strain] = linear(strain)
     return np.stack(list(found.values()))
 
 
