@@ -127,7 +127,7 @@ class ChunkReader:
         self.path = Path(path)
         self._file = self._open()
         self._numbers: dict[str, np.ndarray] = {}
-        self._datasets: dict[str, h5py.Dataset] = {}
+        self._arrays: dict[str, h5py.Dataset] = {}
         try:
             self.attributes = self._read_attributes(stage)
             self.samples = self._dataset("sample")[()]
@@ -181,11 +181,9 @@ class ChunkReader:
         return attributes
 
     def _dataset(self, name: str) -> h5py.Dataset:
-        if name not in self._datasets:
-            if name not in self._file:
-                raise StorageError(f"{self.path}: dataset {name!r} is missing")
-            self._datasets[name] = self._file[name]
-        return self._datasets[name]
+        if name not in self._file:
+            raise StorageError(f"{self.path}: dataset {name!r} is missing")
+        return self._file[name]
 
     def _check_fields(self, fields: tuple[Field, ...] | None) -> tuple[Field, ...]:
         if fields is None:
@@ -240,13 +238,16 @@ class ChunkReader:
 
     def _value(self, name: str, index: int) -> object:
         """One sample's value. Numbers are read for all samples at once, and kept: HDF5 takes as long for one."""
-        dataset = self._dataset(name)
-        if dataset.ndim == 1:
-            if name not in self._numbers:
+        if name not in self._numbers and name not in self._arrays:
+            dataset = self._dataset(name)
+            if dataset.ndim == 1:
                 self._numbers[name] = self.column(name)
+            else:
+                self._arrays[name] = dataset
+        if name in self._numbers:
             return self._numbers[name][index]
         try:
-            return dataset[index]
+            return self._arrays[name][index]
         except (OSError, RuntimeError) as error:
             raise self._unreadable(error) from None
 

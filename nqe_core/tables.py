@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Sequence
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,8 @@ from nqe_core.file_schema import SCHEMA_VERSION, UNREPRODUCIBLE, Field
 from nqe_core.storage import StorageError
 
 OWN_SECONDS = "seconds_observables"
+
+ROWS_AT_ONCE = 500  # are Python's objects, four times as large as the numbers in them
 
 NUMBER = re.compile(r"\s*[-+]?\d.*$")  # what differs between failures of the same kind
 
@@ -44,20 +47,25 @@ def write_table(path: Path, fields: Sequence[Field], attributes: dict, rows: Ite
         content_sha256, over all columns but the seconds.
     """
     checksum = ContentChecksum(fields)
-    columns: dict[str, list] = {field.name: [] for field in fields}
-    for row in rows:
-        checksum.add(row)
-        for name, values in columns.items():
-            value = row[name]
-            values.append(value.item() if isinstance(value, (np.generic, np.ndarray)) else value)
-    arrays = {
-        OWN_SECONDS if field.name == UNREPRODUCIBLE else field.name: pa.array(columns[field.name], _TYPES[field.kind])
-        for field in fields
-    }
+    batches, left = [], iter(rows)
+    while some := list(islice(left, ROWS_AT_ONCE)):
+        columns: dict[str, list] = {field.name: [] for field in fields}
+        for row in some:
+            checksum.add(row)
+            for name, values in columns.items():
+                value = row[name]
+                values.append(value.item() if isinstance(value, (np.generic, np.ndarray)) else value)
+        batches.append(_batch(fields, columns))
+    table = pa.Table.from_batches(batches or [_batch(fields, {field.name: [] for field in fields})]).combine_chunks()
     header = {**attributes, "schema_version": SCHEMA_VERSION, "content_sha256": checksum.hexdigest()}
-    table = pa.table(arrays).replace_schema_metadata({"nqe": json.dumps(header, sort_keys=True)})
-    write_parquet(path, table)
+    write_parquet(path, table.replace_schema_metadata({"nqe": json.dumps(header, sort_keys=True)}))
     return checksum.hexdigest()
+
+
+def _batch(fields: Sequence[Field], columns: dict[str, list]) -> pa.RecordBatch:
+    names = [OWN_SECONDS if field.name == UNREPRODUCIBLE else field.name for field in fields]
+    arrays = [pa.array(columns[field.name], _TYPES[field.kind]) for field in fields]
+    return pa.RecordBatch.from_arrays(arrays, names)
 
 
 def write_parquet(path: Path, table: pa.Table) -> None:

@@ -12,7 +12,7 @@ from nqe_core.jobs import Checkpoint
 from nqe_core.parts import PartFolder
 
 ROW_MEMORY = 8e6  # bytes of finished rows after which they are written aside, however short the time
-ROW_OVERHEAD = 1500  # bytes of a row beside its arrays: for small glasses as much as these
+VALUE_OVERHEAD = 120  # bytes of a number or array in a row beside its data: for small glasses more than these
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ class Worker:
                 self._checkpoints[unit] = found
             elif found["sample"] not in done:
                 self._rows.append(found)
-                self._bytes += ROW_OVERHEAD + sum(getattr(value, "nbytes", 8) for value in found.values())
+                self._bytes += sum(VALUE_OVERHEAD + getattr(value, "nbytes", 8) for value in found.values())
             self.pause()
         if self._checkpoints.pop(unit, None) is not None:
             self._finished.append(unit)
