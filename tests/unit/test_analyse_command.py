@@ -177,7 +177,10 @@ def test_exported_table(analysed, tmp_path):
     for name in ("table.csv", "table.parquet"):
         assert main(["export", str(analysed / "observables.parquet"), "--output", str(tmp_path / name)]) == 0
     # older pandas rounds by default
-    text, binary = pd.read_csv(tmp_path / "table.csv", float_precision="round_trip"), pd.read_parquet(tmp_path / "table.parquet")
+    text, binary = (
+        pd.read_csv(tmp_path / "table.csv", float_precision="round_trip"),
+        pd.read_parquet(tmp_path / "table.parquet"),
+    )
     assert list(text.columns) == list(binary.columns) and len(text) == 3
     np.testing.assert_array_equal(text["quartic_stiffness"], binary["quartic_stiffness"])
 
