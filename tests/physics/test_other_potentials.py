@@ -178,8 +178,8 @@ def test_models_are_rebuilt_from_their_parameters(name):
 
 
 def test_unknown_form_is_refused():
-    parameters = {**get_model("kob_andersen").parameters(), "form": "yukawa"}
-    with pytest.raises(InputError, match=r"form 'yukawa' is not one of"):
+    parameters = {**get_model("kob_andersen").parameters(), "form": "nonesuch"}
+    with pytest.raises(InputError, match=r"form 'nonesuch' is not one of"):
         Model.from_parameters("mine", parameters)
 
 

@@ -310,7 +310,7 @@ def test_many_parts_are_merged_with_few_open_files(tmp_path, monkeypatch, refere
 def test_rows_in_memory_are_bounded_however_fast_they_come(tmp_path, monkeypatch, reference):
     import nqe_core.worker
 
-    row = 5 * 3 * 8 + 4 * 8 + 5 * nqe_core.worker.VALUE_OVERHEAD
+    row = 5 * 3 * 8 + 5 * 8 + 6 * nqe_core.worker.VALUE_OVERHEAD
     monkeypatch.setattr(nqe_core.worker, "ROW_MEMORY", 4.5 * row)
     written, write = [], PartFolder.write_rows
     monkeypatch.setattr(PartFolder, "write_rows", lambda self, rows: written.append(len(rows)) or write(self, rows))
