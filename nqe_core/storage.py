@@ -24,6 +24,8 @@ from nqe_core.errors import InputError
 from nqe_core.file_schema import SCHEMA_VERSION, Field, stage_fields
 from nqe_core.models import Model
 
+ROWS_KEPT = 0  # by HDF5, which would keep 8 MB of rows of every dataset: each is read or written once
+
 
 class StorageError(InputError):
     """A file is missing, damaged, or not the one that was asked for."""
@@ -43,7 +45,7 @@ def _new_file(path: Path) -> Iterator[h5py.File]:
     """An empty HDF5 file; what the disk refuses is an OSError, whatever HDF5 was doing then."""
     try:
         # file locks fail on some network file systems, and nobody else knows this name
-        with h5py.File(path, "w", locking=False) as file:
+        with h5py.File(path, "w", locking=False, rdcc_nbytes=ROWS_KEPT) as file:
             yield file
     except RuntimeError as error:
         if (found := re.search(r"errno = (\d+)", str(error))) is None:
@@ -152,7 +154,7 @@ class ChunkReader:
             if stream.read(8) != b"\x89HDF\r\n\x1a\n":
                 raise StorageError(f"{self.path}: not an HDF5 file")
         try:
-            return h5py.File(self.path, "r", locking=False)
+            return h5py.File(self.path, "r", locking=False, rdcc_nbytes=ROWS_KEPT)
         except OSError as error:
             raise self._unreadable(error) from None
 
