@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import io
+import os
 import time
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from multiprocessing import get_context
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TextIO
@@ -17,24 +20,39 @@ from nqe_core.tables import read_table
 
 # small boxes that hold the range of the potential: each dimension, and both kinds of sizes
 SIZES = {"ipl2d": 64, "ipl3d": 100, "poly3d": 200, "ipl4d": 400}
+# One process each: kernels of another dimension are others, those of another mixture in 3D are the same. Longest first.
+GROUPS = (("ipl3d", "poly3d"), ("ipl4d",), ("ipl2d",))
 
 
-def compile_kernels(log: TextIO) -> None:
+def compile_kernels(log: TextIO, processes: int | None = None) -> None:
     """Run all stages of one sample per model; numba keeps what it compiles beside the package.
 
     Parameters
     ----------
     log : TextIO
         Gets a line per model.
+    processes : int, optional
+        Side by side; as many as this process may use cores, if not given.
     """
-    for name, at_least in SIZES.items():
+    cores = processes or len(os.sched_getaffinity(0))
+    # fresh processes: one that was forked would share files and threads of this one
+    with ProcessPoolExecutor(min(cores, len(GROUPS)), mp_context=get_context("spawn")) as pool:
+        for done in as_completed([pool.submit(_compile_for, models) for models in GROUPS]):
+            print(*done.result(), sep="\n", file=log, flush=True)
+
+
+def _compile_for(models: tuple[str, ...]) -> list[str]:
+    """What there is to say of each model."""
+    lines = []
+    for name in models:
         started = time.monotonic()
-        n_particles = max(at_least, MODELS[name].minimum_particles())
+        n_particles = max(SIZES[name], MODELS[name].minimum_particles())
         with TemporaryDirectory() as folder:
             failures = run_all_stages(Path(folder), name, n_particles)
         # later stages compile nothing for a sample that failed
         note = f" (incomplete: {failures[0]})" if failures else ""
-        print(f"warmup {name}: {time.monotonic() - started:.1f} s{note}", file=log, flush=True)
+        lines.append(f"warmup {name}: {time.monotonic() - started:.1f} s{note}")
+    return lines
 
 
 def run_all_stages(folder: Path, model: str, n_particles: int, n_samples: int = 1, burn_in: int = 20) -> list[str]:
