@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -13,6 +11,7 @@ import numpy as np
 import samplers
 from c_kernels import call, library
 from glasses import TEMPERATURE, glass, liquid
+from limits import limits
 from numba import njit
 from timing import Row, compare, seconds
 
@@ -253,32 +252,6 @@ def poly_starts(folder: Path, n: int) -> list[Row]:
             find_cubic_mode(interactions, start, "macopt")
 
     return [compare("POLY N=2000 seven cubic starts + six solves", ours, reference, ">= 4", "s", n=min(n, 3))]
-
-
-def limits(folder: Path, n: int) -> list[Row]:
-    """Memory of a process at work, and start-up."""
-    made = []
-    for particles, limit in ((2048, 300.0), (32768, 1024.0)):
-        code = (
-            "import sys; sys.path.insert(0, sys.argv[1]); from pathlib import Path; "
-            "from glasses import glass; from rows import _modes; from nqe_core.interactions import Interactions; "
-            "from nqe_core.models import get_model; model = get_model('ipl3d'); "
-            f"_modes(Interactions.of(glass(Path(sys.argv[2]), 'ipl3d', {particles}, 0), model), 'auto', 'lbfgs'); "
-            # the peak that getrusage knows is that of the process that was forked, if it was larger
-            "print(int(open('/proc/self/status').read().split('VmHWM:')[1].split()[0]) / 1024)"
-        )
-        command = [sys.executable, "-c", code, str(Path(__file__).parent), str(folder)]
-        used = float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
-        made.append(Row(f"memory, modes ipl3d N={particles}", used, limit, limit / used, ">= 1", "MiB", 1))
-    command = [str(Path(sys.executable).with_name("nqe")), "--help"]
-    wall = []
-    for _ in range(n + 1):
-        start = time.perf_counter()
-        subprocess.run(command, check=True, capture_output=True)
-        wall.append(time.perf_counter() - start)
-    took = float(np.median(wall[1:]))
-    made.append(Row("start-up, nqe --help", took, 1.0, 1.0 / took, ">= 1", "s", n))
-    return made
 
 
 ROWS = {
