@@ -3,7 +3,7 @@
 import numpy as np
 from numba import njit
 
-from nqe_core.kernels.bond_rows import add_product_of_lanes
+from nqe_core.kernels.bond_rows import add_product_of_lanes, product, work_space
 from nqe_core.kernels.fields import subtract_mean
 from nqe_core.kernels.lanes import pack, unpack, width
 
@@ -33,4 +33,12 @@ def filtered(rows, z, degree, low, high, box):
         t_old, t = t, t_old
     unpack(t, result, box)
     subtract_mean(result, box)
+    return result
+
+
+@njit(cache=True, fastmath=True, error_model="numpy")
+def multiplied(rows, z, box):
+    """M.z, particles in the order of `rows`."""
+    result = np.empty(z.size)
+    product(rows, z, result, work_space(rows, box), box)
     return result
