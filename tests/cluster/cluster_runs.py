@@ -232,7 +232,7 @@ class Campaign:
         """The command line, from the root; states of jobs are asked for more often than a user would."""
         often = ("--slurm-init-seconds-before-status-checks", 2, "--seconds-between-status-checks", 2)
         command = ["snakemake", *arguments, "--config", f"campaign={self.name}", "--profile", profile]
-        command += ["--latency-wait", "10", *(often if profile == "slurm" else ())]
+        command += ["--latency-wait", "10", *(often if "slurm" in profile else ())]
         return [str(part) for part in command]
 
     def drive(

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import subprocess
+from collections.abc import Iterator
 
 import pytest
 from cluster_runs import LAB, Campaign, environment
+from slurm_jobs import ask
 
 
 @pytest.fixture(scope="session")
@@ -24,18 +27,40 @@ def campaign(tmp_path) -> Campaign:
     return Campaign.create(tmp_path)
 
 
-@pytest.fixture(scope="session")
-def slurm():
+@contextlib.contextmanager
+def emulated_slurm(*options: str) -> Iterator[None]:
     """A SLURM of four nodes with two cores each; one that runs already is used, and left running."""
     if os.geteuid() != 0:
         pytest.skip("the emulated SLURM needs root")
-    for program in ("slurmctld", "slurmd", "munged", "srun"):
+    programs = dict.fromkeys(("slurmctld", "slurmd", "munged", "srun"), "slurm-wlm and munge")
+    if "accounting" in options:
+        programs |= dict.fromkeys(("slurmdbd", "mariadbd"), "slurmdbd and mariadb-server")
+    for program, packages in programs.items():
         if shutil.which(program) is None:
-            pytest.skip(f"{program} is not installed (packages slurm-wlm and munge)")
+            pytest.skip(f"{program} is not installed (packages {packages})")
     if os.environ.get("PYTEST_XDIST_WORKER", "gw0") != "gw0":
         pytest.skip("one emulated SLURM per machine: run the cluster tests with -n 0")
-    started = subprocess.run([LAB, "start", "4", "2"], env=environment(), capture_output=True, text=True, check=False)
+    command = [LAB, "start", "4", "2", *options]
+    started = subprocess.run(command, env=environment(), capture_output=True, text=True, check=False)
     assert started.returncode == 0, started.stdout + started.stderr
-    yield
-    if "runs already" not in started.stdout:
-        subprocess.run([LAB, "stop"], env=environment(), check=True)
+    try:
+        yield
+    finally:
+        if "runs already" not in started.stdout:
+            subprocess.run([LAB, "stop"], env=environment(), check=True)
+
+
+@pytest.fixture(scope="module")
+def slurm() -> Iterator[None]:
+    """One without accounting: `sacct` knows nothing."""
+    with emulated_slurm():
+        yield
+
+
+@pytest.fixture(scope="module")
+def slurm_with_accounting() -> Iterator[None]:
+    """One with slurmdbd, after the other has stopped: a machine plays one SLURM at a time."""
+    with emulated_slurm("accounting"):
+        if "accounting_storage/slurmdbd" not in ask("scontrol", "show", "config"):
+            pytest.skip("the SLURM that runs already has no accounting (tests/cluster/lab start 4 2 accounting)")
+        yield

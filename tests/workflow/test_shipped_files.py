@@ -88,6 +88,7 @@ def test_there_is_no_default_profile():
 def test_cluster_profiles_avoid_the_known_traps(name, status):
     profile = load(f"profiles/{name}/config.yaml")
     assert profile["executor"] == "slurm" and profile["slurm-status-command"] == status
+    assert profile.get("slurm-no-requeue", False) == (status == "sacct")  # whose jobs must not come back by themselves
     assert profile["rerun-triggers"] == ["mtime", "params", "input"]
     assert profile["retries"] >= 1 and profile["latency-wait"] >= 30 and "slurm-jobname-prefix" in profile
     assert not any("array" in key for key in profile)

@@ -1,0 +1,66 @@
+"""What tests ask of SLURM, and wait for, while a campaign's jobs run on it."""
+
+from __future__ import annotations
+
+import subprocess
+
+import yaml
+from cluster_runs import ROOT, Campaign, environment, ranks_in, wait_until
+
+PATIENCE = 300  # seconds; alone on two cores a test takes a tenth of it
+LAUNCHER = yaml.safe_load((ROOT / "profiles/slurm/config.yaml").read_text())["set-resources"]["liquid"]["mpi"]
+
+
+def ask(*command: object) -> str:
+    """What a command of SLURM says."""
+    arguments = [str(part) for part in command]
+    done = subprocess.run(arguments, env=environment(), capture_output=True, text=True, timeout=30, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def resources(tasks: int, runtime: str = "10", memory: str = "800", **others: object) -> list[str]:
+    """What the stage under attack asks for; replaces the profile's block."""
+    asked = {"mpi": f"'{LAUNCHER}'", "tasks": tasks, "runtime": runtime, "mem_mb_per_cpu": memory, **others}
+    return ["--set-resources", *(f"liquid:{key}={value}" for key, value in asked.items())]
+
+
+def running_jobs(campaign: Campaign) -> list[str]:
+    """Ids of the campaign's running jobs, whoever else uses the cluster."""
+    jobs = ask("squeue", "-h", "-t", "RUNNING", "-o", "%i %Z").splitlines()
+    return [job.split()[0] for job in jobs if job.split()[1] == str(campaign.path)]
+
+
+def running_job(campaign: Campaign) -> str:
+    """Id of the campaign's only running job."""
+    (job,) = running_jobs(campaign)
+    return job
+
+
+def wait_for_ranks(campaign: Campaign, number: int) -> list[int]:
+    """Process ids of the stage's ranks, once each has finished a sample and waits (see `Campaign.hold`).
+
+    All of them must have got work: none may wait for a message of one that works.
+    """
+    return wait_until(lambda: campaign.held(number), PATIENCE, f"{number} ranks; see {campaign.log('driver')}")
+
+
+def wait_for_state(job: str, state: str) -> None:
+    """Until SLURM says so of a job."""
+    wait_until(lambda: ask("squeue", "-h", "-j", job, "-t", "all", "-o", "%T") == state, PATIENCE, f"{job} {state}")
+
+
+def wait_for_end_of(campaign: Campaign, ranks: list[int]) -> None:
+    """Until none of these ranks is there any more."""
+    wait_until(lambda: not set(ranks) & set(ranks_in(campaign.path)), PATIENCE, "the ranks to leave")
+
+
+def wait_for_success(campaign: Campaign, run: subprocess.Popen, log: str = "driver") -> str:
+    """What Snakemake has said, once it is done."""
+    assert run.wait(timeout=PATIENCE) == 0, campaign.log(log).read_text()[-3000:]
+    return campaign.log(log).read_text()
+
+
+def stage_log(campaign: Campaign, chunk: str = "0000") -> str:
+    """What the last attempt of the stage has said."""
+    return (campaign.results / "logs" / "liquid" / "victim" / f"{chunk}.log").read_text()
