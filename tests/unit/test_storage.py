@@ -175,6 +175,21 @@ def without_attribute(path):
         del file.attrs["model"]
 
 
+def without_seed(path):
+    with h5py.File(path, "r+") as file:
+        del file.attrs["root_seed"]
+
+
+def list_of_parameters(path):
+    with h5py.File(path, "r+") as file:
+        file.attrs["model_parameters"] = "[]"
+
+
+def folder(path):
+    path.unlink()
+    path.mkdir()
+
+
 def other_schema(path):
     with h5py.File(path, "r+") as file:
         file.attrs["schema_version"] = 99
@@ -195,6 +210,9 @@ def twice(path):
         (without_dataset, "dataset 'diameters' is missing"),
         (wrong_shape, r"dataset 'energy' has shape \(2,\), must be \(4,\)"),
         (without_attribute, "attribute 'model' is missing"),
+        (without_seed, "attribute 'root_seed' is missing"),
+        (list_of_parameters, "attribute 'model_parameters' is not a JSON object"),
+        (folder, "is a folder, must be a file"),
         (other_schema, "schema version 99"),
         (twice, "a sample appears twice"),
     ],
