@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from nqe_core.atomic_files import check_input
 from nqe_core.errors import InputError
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ _BY_SUFFIX = {
 _SIZES = {"diameter": 1.0, "diameters": 1.0, "radius": 2.0, "radii": 2.0, "Radius": 2.0}
 _TYPE = "particle_type"
 _ATOMS_LINE = re.compile(r"^Atoms\s*(?:#\s*(\S+))?", re.MULTILINE)
+_DUMP_COUNT = re.compile(r"^ITEM: NUMBER OF ATOMS\s*^\s*(\d+)", re.MULTILINE)
 _UNITS = re.compile(r"units\s*=\s*(\w+)|^ITEM: UNITS\s+(\w+)", re.MULTILINE)
 
 
@@ -81,6 +83,8 @@ def source_files(pattern: str) -> list[Path]:
     """The files that a path or a pattern (`runs/*.xyz`) names, sorted; `InputError` when there is none."""
     path = Path(pattern)
     anchor, relative = (Path(path.anchor), path.relative_to(path.anchor)) if path.anchor else (Path(), path)
+    if path.is_dir():
+        raise InputError(f"{path}: is a folder, must be a file (or a pattern such as '{path / '*.xyz'}')")
     found = [path] if path.is_file() else sorted(anchor.glob(str(relative)))
     if not found:
         raise InputError(f"{pattern}: no such file")
@@ -117,8 +121,7 @@ def read_frames(path: Path, named: str | None = None) -> list[Frame]:
     """
     path = Path(path)
     kind = file_format(path, named)
-    if not path.is_file():
-        raise InputError(f"{path}: no such file")
+    check_input(path)
     reader = {"gsd": _gsd, "lammps-data": _lammps_data, "lammps-dump": _lammps_dump, "extxyz": _extended_xyz}[kind]
     try:
         frames = reader(path)
@@ -160,11 +163,33 @@ def _extended_xyz(path: Path) -> list[Frame]:
 
     # ASE takes the column of species for chemical elements, and there is none of the name A
     text = re.sub(r"\bspecies:S:1\b", f"{_TYPE}:S:1", path.read_text(encoding="utf-8"))
+    _check_counts(path, text.splitlines())
     frames = []
     for number, atoms in enumerate(read_extxyz(io.StringIO(text), slice(None))):
         types = atoms.arrays.get(_TYPE, atoms.arrays.get("type", np.zeros(len(atoms), dtype=int)))
         frames.append(_of_atoms(atoms, f"{path}, frame {number}", np.asarray(types).astype(str)))
     return frames
+
+
+def _check_counts(path: Path, lines: list[str]) -> None:
+    """Each frame has as many lines as it says; ASE counts to a number that cannot be, however long that takes."""
+    number, line = 0, 0
+    while any(text.strip() for text in lines[line:]):
+        count = lines[line].strip()
+        if not count.isdecimal():
+            raise InputError(
+                f"{path}, line {line + 1}: {count[:40]!r} is not the number of particles of frame {number}"
+            )
+        if (left := len(lines) - line - 2) < int(count):
+            raise InputError(f"{path}, frame {number}: says {count} particles, but {max(left, 0)} lines are left")
+        number, line = number + 1, line + 2 + int(count)
+
+
+def _check_ids(where: str, ids: np.ndarray) -> None:
+    """Every particle is there once."""
+    values, counts = np.unique(ids, return_counts=True)
+    if (counts > 1).any():
+        raise InputError(f"{where}: particle {values[np.argmax(counts > 1)]} appears twice")
 
 
 def _stated_units(text: str) -> str:
@@ -186,6 +211,7 @@ def _lammps_data(path: Path) -> list[Frame]:
         text, diameters = _without_spheres(text, style.end())
     # "metal" leaves lengths as they are
     atoms = read_lammps_data(io.StringIO(text), units="metal", sort_by_id=True)
+    _check_ids(str(path), atoms.arrays["id"])
     types = np.asarray(atoms.arrays["type"], dtype=int).astype(str)
     return [_of_atoms(atoms, str(path), types, _stated_units(text[:2000]), diameters)]
 
@@ -209,9 +235,14 @@ def _lammps_dump(path: Path) -> list[Frame]:
     text = path.read_text(encoding="utf-8")
     found = read_lammps_dump_text(io.StringIO(text), index=slice(None), units="metal", order=True)
     tables = [_dump_columns(block) for block in text.split("ITEM: TIMESTEP")[1:]]
+    said = [int(count) for count in _DUMP_COUNT.findall(text)]
     frames = []
-    for number, (atoms, columns) in enumerate(zip(found, tables, strict=True)):
+    for number, (atoms, columns, count) in enumerate(zip(found, tables, said, strict=True)):
         types = columns.get("element", columns.get("type"))
+        if len(atoms) != count:
+            raise InputError(f"{path}, frame {number}: says {count} particles, but holds {len(atoms)}")
+        if "id" in columns:
+            _check_ids(f"{path}, frame {number}", columns["id"].astype(int))
         if types is None or not {"x", "xu", "xs", "xsu"} & set(columns):
             raise InputError(f"{path}, frame {number}: a dump needs the columns type (or element) and x y z")
         frames.append(
