@@ -144,7 +144,8 @@ class ChunkReader:
         except StorageError:
             self.close()
             raise
-        except (OSError, RuntimeError, KeyError, ValueError) as error:  # what a flipped bit between the data does
+        except (OSError, RuntimeError, KeyError, TypeError, ValueError) as error:
+            # what a flipped bit between the data does
             self.close()
             raise self._unreadable(error) from None
         except BaseException:
@@ -192,9 +193,10 @@ class ChunkReader:
         return attributes
 
     def _dataset(self, name: str) -> h5py.Dataset:
-        if name not in self._file:
+        found = self._file.get(name)
+        if not isinstance(found, h5py.Dataset):
             raise StorageError(f"{self.path}: dataset {name!r} is missing")
-        return self._file[name]
+        return found
 
     def _check_fields(self, fields: tuple[Field, ...] | None) -> tuple[Field, ...]:
         if fields is None:

@@ -164,6 +164,12 @@ def without_dataset(path):
         del file["diameters"]
 
 
+def group_instead(path):
+    with h5py.File(path, "r+") as file:
+        del file["positions"]
+        file.create_group("positions")
+
+
 def wrong_shape(path):
     with h5py.File(path, "r+") as file:
         del file["energy"]
@@ -208,6 +214,7 @@ def twice(path):
         (no_signature, "not an HDF5 file"),
         (truncate, "truncated"),
         (without_dataset, "dataset 'diameters' is missing"),
+        (group_instead, "dataset 'positions' is missing"),
         (wrong_shape, r"dataset 'energy' has shape \(2,\), must be \(4,\)"),
         (without_attribute, "attribute 'model' is missing"),
         (without_seed, "attribute 'root_seed' is missing"),
