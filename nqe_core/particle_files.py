@@ -206,14 +206,19 @@ def _lammps_data(path: Path) -> list[Frame]:
         raise InputError(f"{path}: holds no section Atoms")
     if style[1] is None:
         raise InputError(f"{path}: the atom style is not stated; write it behind the section's name: Atoms # atomic")
+    _check_ids(str(path), np.array([int(line.split()[0]) for line in _section(text, style.end())]))
     diameters = None
     if style[1] == "sphere":
         text, diameters = _without_spheres(text, style.end())
     # "metal" leaves lengths as they are
     atoms = read_lammps_data(io.StringIO(text), units="metal", sort_by_id=True)
-    _check_ids(str(path), atoms.arrays["id"])
     types = np.asarray(atoms.arrays["type"], dtype=int).astype(str)
     return [_of_atoms(atoms, str(path), types, _stated_units(text[:2000]), diameters)]
+
+
+def _section(text: str, start: int) -> list[str]:
+    """Lines of the section of a data file whose title ends at `start`."""
+    return [line for line in text[start:].lstrip().partition("\n\n")[0].splitlines() if line.strip()]
 
 
 def _without_spheres(text: str, start: int) -> tuple[str, np.ndarray]:
@@ -222,8 +227,8 @@ def _without_spheres(text: str, start: int) -> tuple[str, np.ndarray]:
     `start` is where the line Atoms ends; a sphere has the columns id type diameter density x y z [images].
     """
     head, table = text[:start].replace("sphere", "atomic"), text[start:].lstrip("\n")
-    body, separator, rest = table.partition("\n\n")
-    rows = [line.split() for line in body.splitlines()]
+    _, separator, rest = table.partition("\n\n")
+    rows = [line.split() for line in _section(text, start)]
     diameters = {int(row[0]): float(row[2]) for row in rows}
     plain = "\n".join(" ".join(row[:2] + row[4:]) for row in rows)
     return f"{head}\n\n{plain}\n{separator}{rest}", np.array([diameters[number] for number in sorted(diameters)])
@@ -233,22 +238,27 @@ def _lammps_dump(path: Path) -> list[Frame]:
     from ase.io.lammpsrun import read_lammps_dump_text
 
     text = path.read_text(encoding="utf-8")
-    found = read_lammps_dump_text(io.StringIO(text), index=slice(None), units="metal", order=True)
     tables = [_dump_columns(block) for block in text.split("ITEM: TIMESTEP")[1:]]
-    said = [int(count) for count in _DUMP_COUNT.findall(text)]
+    for number, (columns, said) in enumerate(zip(tables, _DUMP_COUNT.findall(text), strict=True)):
+        _check_dump(f"{path}, frame {number}", columns, int(said))
+    found = read_lammps_dump_text(io.StringIO(text), index=slice(None), units="metal", order=True)
     frames = []
-    for number, (atoms, columns, count) in enumerate(zip(found, tables, said, strict=True)):
+    for number, (atoms, columns) in enumerate(zip(found, tables, strict=True)):
         types = columns.get("element", columns.get("type"))
-        if len(atoms) != count:
-            raise InputError(f"{path}, frame {number}: says {count} particles, but holds {len(atoms)}")
-        if "id" in columns:
-            _check_ids(f"{path}, frame {number}", columns["id"].astype(int))
         if types is None or not {"x", "xu", "xs", "xsu"} & set(columns):
             raise InputError(f"{path}, frame {number}: a dump needs the columns type (or element) and x y z")
         frames.append(
             _of_atoms(atoms, f"{path}, frame {number}", types.astype(str), _stated_units(text[:200]), _sizes(columns))
         )
     return frames
+
+
+def _check_dump(where: str, columns: dict[str, np.ndarray], said: int) -> None:
+    """A frame has the particles that it says, each of them once."""
+    if (held := len(next(iter(columns.values()), ()))) != said:
+        raise InputError(f"{where}: says {said} particles, but holds {held}")
+    if "id" in columns:
+        _check_ids(where, columns["id"].astype(int))
 
 
 def _dump_columns(block: str) -> dict[str, np.ndarray]:
