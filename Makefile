@@ -62,7 +62,7 @@ test-versions:  ## the fast tests with the oldest packages that are allowed, and
 lint: $(FULL)  ## ruff, snakefmt, import layers, types of the public interface, snakemake --lint
 	ruff check .
 	ruff format --check .
-	snakefmt --check Snakefile workflow/rules
+	snakefmt --check Snakefile workflow/Snakefile workflow/rules
 	lint-imports
 	mypy
 	snakemake --lint
@@ -70,7 +70,7 @@ lint: $(FULL)  ## ruff, snakefmt, import layers, types of the public interface, 
 format: $(FULL)  ## let ruff and snakefmt put the code in order
 	ruff check --fix .
 	ruff format .
-	snakefmt Snakefile workflow/rules
+	snakefmt Snakefile workflow/Snakefile workflow/rules
 
 bench: $(FULL)  ## measure speed against references, the cost of a sample, and how it grows with N
 	@python benchmarks/run.py

@@ -2,7 +2,7 @@
 # Rules in the order of the data: glasses -> modes -> observables -> figures, tables.
 from snakemake.utils import min_version
 
-min_version("9.14")
+min_version("9.17")
 
 
 configfile: "config/config.yaml"

@@ -13,7 +13,7 @@ mkdir -p build/versions
 wanted=("$@")
 [ $# -gt 0 ] || wanted=(oldest:3.11 newest:3.12 newest:3.13)
 extras=workflow,mpi,io,formulae,dev,docs,references
-fast="not slow and not cluster and not disturbance"
+fast="not slow and not cluster"
 export OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1
 
 install() {  # WHICH FOLDER

@@ -75,7 +75,7 @@ def analyse(configuration: Configuration, model: Model, *, quench_first: bool = 
         if not result.converged:
             raise ArithmeticError(f"quench not converged: force ratio {result.force_ratio:.1e}")
         configuration = result.configuration
-    elif (ratio := force_ratio(configuration, model)) > STABLE:
+    elif not (ratio := force_ratio(configuration, model)) <= STABLE:
         raise InputError(f"not an inherent state: force ratio {ratio:.1e} is above {STABLE:g}; quench it first")
     interactions = Interactions.of(configuration, model)
     harmonic = lowest_modes(interactions, n_modes=n_modes)
@@ -109,6 +109,7 @@ def analyse_files(
     files : dict
         Stage -> file, of the stages that succeeded.
     """
+    _check_n_modes(reading, n_modes)
     files: dict[str, Path] = {}
     jobs = {
         "inherent_state": lambda: reading,
@@ -125,6 +126,14 @@ def analyse_files(
             return status, files
         files[stage] = path
     return 0, files
+
+
+def _check_n_modes(reading: Job, n_modes: int) -> None:
+    """Refuse more modes than the glasses have, before any file is written."""
+    n, d = next(field.shape for field in reading.fields if field.name == "positions")
+    most = (n - 1) * d - 1
+    if not 1 <= n_modes <= most:
+        raise InputError(f"n_modes is {n_modes}, must be between 1 and {most}")
 
 
 def picture_of(files: dict[str, Path], path: Path) -> int | None:

@@ -8,18 +8,62 @@ import os
 import socket
 import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 
+from nqe_core.errors import InputError
 from nqe_core.file_schema import UNREPRODUCIBLE, Field
 
 _serial = itertools.count()
 _token = uuid.uuid4().hex[:8]
 
 LONG_SILENT = 3600.0  # seconds; no write takes as long
+
+
+def check_input(path: Path) -> None:
+    """Raise `InputError` unless `path` is a file that can be read."""
+    if path.is_dir():
+        raise InputError(f"{path}: is a folder, must be a file")
+    if not path.is_file():
+        raise InputError(f"{path}: {'is no ordinary file' if path.exists() else 'no such file'}")
+    if not os.access(path, os.R_OK):
+        raise InputError(f"{path}: may not be read")
+
+
+def check_output(path: Path, inputs: Iterable[Path] = (), ending: str = "") -> None:
+    """Raise `InputError` where nothing may be written, before anything is computed.
+
+    Parameters
+    ----------
+    path : Path
+        The file to be; an ordinary one that is there will be replaced.
+    inputs : iterable of Path
+        Files that it is made from.
+    ending : str
+        What its name must end in.
+    """
+    if path.is_dir():
+        raise InputError(f"output {path}: is a folder, must be a file")
+    if path.exists() and not path.is_file():
+        raise InputError(f"output {path}: is no ordinary file")
+    if ending and path.suffix != ending:
+        raise InputError(f"output {path}: must end in {ending}")
+    for given in inputs:
+        if given.exists() and path.exists() and given.samefile(path):
+            raise InputError(f"output {path}: is one of the files that are read")
+    check_folder(path.parent)
+
+
+def check_folder(path: Path) -> None:
+    """Raise `InputError` unless `path` is a folder that may be written in, or can be made."""
+    there = next(folder for folder in (path, *path.absolute().parents) if folder.exists())
+    if not there.is_dir():
+        raise InputError(f"output {path}: {there} is not a folder")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise InputError(f"output {path}: nothing may be written in {there}")
 
 
 def own_name() -> str:

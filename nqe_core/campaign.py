@@ -162,7 +162,7 @@ def run(job: Job, output: Path, options: Options | None = None) -> int:
             with suppress(Exception):
                 member.worker.save()
             if crew.size > 1:  # the others would wait for this rank
-                if isinstance(error, InputError):
+                if isinstance(error, (InputError, OSError, MemoryError)):
                     print(f"nqe: error: {error}", file=sys.stderr)
                 else:
                     traceback.print_exc()

@@ -86,9 +86,26 @@ def read_measurements(path: Path = TABLE) -> tuple[Measurement, ...]:
     try:
         with Path(path).open(newline="") as file:
             lines = list(csv.DictReader(file))
-        return tuple(Measurement(**{key: kinds.get(key, str)(text) for key, text in line.items()}) for line in lines)
+        found = tuple(Measurement(**{key: kinds.get(key, str)(text) for key, text in line.items()}) for line in lines)
     except (OSError, TypeError, ValueError) as error:
         raise InputError(f"{path}: not a table of costs ({error})") from None
+    _check_measurements(path, found)
+    return found
+
+
+def _check_measurements(path: Path, measured: tuple[Measurement, ...]) -> None:
+    """Costs are positive, and each was measured once: they are interpolated as powers."""
+    keys = set()
+    for line in measured:
+        for name in ("n_particles", "parent_temperature", "seconds", "memory_mb"):
+            if not 0 < getattr(line, name) < math.inf:
+                raise InputError(
+                    f"{path}: {line.stage} of {line.model}: {name} is {getattr(line, name)}, must be positive"
+                )
+        key = (line.stage, line.model, line.parent_temperature, line.n_particles)
+        if key in keys:
+            raise InputError(f"{path}: {line.stage} of {line.model} with N = {line.n_particles} appears twice")
+        keys.add(key)
 
 
 def _of(measured: tuple[Measurement, ...], stage: str, ensemble: Ensemble) -> list[Measurement]:

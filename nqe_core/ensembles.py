@@ -261,6 +261,8 @@ def check_model(row: Ensemble, models: Mapping[str, Model]) -> None:
 
 def _check_columns(path: Path, columns: list[str]) -> list[str]:
     known = [field.name for field in fields(Ensemble)]
+    if len(columns) == 1:
+        raise InputError(f"{path}: the header has one column; columns are separated by tabs")
     for name in columns:
         if name not in known:
             raise InputError(f"{path}: unknown column {name!r} (known: {', '.join(known)})")

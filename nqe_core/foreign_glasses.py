@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
+from scipy.spatial import cKDTree
 
 from nqe_core.configuration import Configuration
 from nqe_core.energy import check_fits
@@ -15,6 +16,7 @@ from nqe_core.models import Model
 from nqe_core.particle_files import Frame, read_frames, source_files
 
 SAME_LENGTH = 1e-5  # lengths this close are equal: files in single precision keep seven digits
+SAME_PLACE = 1e-6  # of the smallest diameter; the last digit of files in single precision
 SAME_DENSITY = 0.01  # a glass made at the model's density, in a box rounded by whoever wrote it
 
 
@@ -113,6 +115,7 @@ def configuration_of(frame: Frame, model: Model, conventions: Conventions) -> Co
         )
     sizes = _diameters(frame, model, conventions, unit)
     configuration = Configuration(x / unit, sizes, length / unit)
+    _check_apart(frame, configuration)
     density = configuration.n_particles / configuration.volume
     if not conventions.any_density and abs(density / model.number_density - 1.0) > SAME_DENSITY:
         suggested = unit * (density / model.number_density) ** (-1.0 / d)
@@ -154,6 +157,13 @@ def _check_plane(frame: Frame, d: int) -> None:
     flat = np.ptp(frame.positions[:, 2]) <= SAME_LENGTH * np.abs(frame.cell[:2, :2]).max()
     if flat != (d == 2):
         raise InputError(f"{frame.where}: the particles lie in {2 if flat else 3} dimensions, the model has {d}")
+
+
+def _check_apart(frame: Frame, configuration: Configuration) -> None:
+    """Two particles at one place have no energy."""
+    tree = cKDTree(configuration.wrapped().positions, boxsize=configuration.box_length)
+    if len(close := tree.query_pairs(SAME_PLACE, output_type="ndarray")):
+        raise InputError(f"{frame.where}: particles {close[0, 0]} and {close[0, 1]} are at the same place")
 
 
 def _diameters(frame: Frame, model: Model, conventions: Conventions, unit: float) -> np.ndarray:

@@ -19,7 +19,7 @@ from nqe_core.foreign_glasses import Conventions, configuration_of
 from nqe_core.jobs import Checkpoint, Job, Pause, attempt, job_attributes
 from nqe_core.models import Model
 from nqe_core.particle_files import read_frames
-from nqe_core.stages import inherent_state_row, quenched_row
+from nqe_core.stages import check_tolerance, inherent_state_row, quenched_row
 
 # A glass that is read and not quenched must be an inherent state: to the residual that is asked of its modes.
 STABLE = 1e-8
@@ -48,6 +48,8 @@ class Origin:
     def __post_init__(self) -> None:
         check_name(self.ensemble)
         check_seed(self.root_seed)
+        if not (np.isnan(self.temperature) or 0 < self.temperature < np.inf):
+            raise InputError(f"parent temperature is {self.temperature}, must be positive")
 
 
 def read_job(
@@ -80,12 +82,16 @@ def read_job(
     InputError
         In one line, which file and why: see `foreign_glasses`; too few samples, different N, or not an inherent state.
     """
+    if quench_tolerance is not None:
+        check_tolerance(quench_tolerance)
+    if n_particles is not None and n_particles < 2:
+        raise InputError(f"n_particles is {n_particles}, must be at least 2")
     used, samples, glasses = _glasses(files, origin.model, conventions, first_sample, n_samples)
     wanted = n_particles or glasses[0][1].n_particles
     for where, glass in glasses:
         if glass.n_particles != wanted:
             raise InputError(f"{where}: holds {glass.n_particles} particles, all samples must have {wanted}")
-        if quench_tolerance is None and (ratio := force_ratio(glass, origin.model)) > STABLE:
+        if quench_tolerance is None and not (ratio := force_ratio(glass, origin.model)) <= STABLE:
             raise InputError(
                 f"{where}: not an inherent state of model {origin.model.name!r}: force ratio {ratio:.1e} is above "
                 f"{STABLE:g}; quench it (--quench)"

@@ -84,7 +84,10 @@ def pack_tables(paths: Sequence[Path], output: Path, extra: Mapping[str, Mapping
 
 
 def _header(path: Path, table: pa.Table) -> dict:
-    header = table_attributes(table)
+    try:
+        header = table_attributes(table)
+    except ValueError as error:
+        raise StorageError(f"{path}: damaged ({error})") from None
     if missing := [key for key in _SAME if key not in header]:
         raise StorageError(f"{path}: {missing[0]!r} is not stored, not a table of `nqe observables`")
     if header["schema_version"] != SCHEMA_VERSION:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from nqe_core.atomic_files import check_input
 from nqe_core.errors import InputError
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ _BY_SUFFIX = {
 _SIZES = {"diameter": 1.0, "diameters": 1.0, "radius": 2.0, "radii": 2.0, "Radius": 2.0}
 _TYPE = "particle_type"
 _ATOMS_LINE = re.compile(r"^Atoms\s*(?:#\s*(\S+))?", re.MULTILINE)
+_DUMP_COUNT = re.compile(r"^ITEM: NUMBER OF ATOMS\s*^\s*(\d+)", re.MULTILINE)
 _UNITS = re.compile(r"units\s*=\s*(\w+)|^ITEM: UNITS\s+(\w+)", re.MULTILINE)
 
 
@@ -81,6 +83,8 @@ def source_files(pattern: str) -> list[Path]:
     """The files that a path or a pattern (`runs/*.xyz`) names, sorted; `InputError` when there is none."""
     path = Path(pattern)
     anchor, relative = (Path(path.anchor), path.relative_to(path.anchor)) if path.anchor else (Path(), path)
+    if path.is_dir():
+        raise InputError(f"{path}: is a folder, must be a file (or a pattern such as '{path / '*.xyz'}')")
     found = [path] if path.is_file() else sorted(anchor.glob(str(relative)))
     if not found:
         raise InputError(f"{pattern}: no such file")
@@ -117,8 +121,7 @@ def read_frames(path: Path, named: str | None = None) -> list[Frame]:
     """
     path = Path(path)
     kind = file_format(path, named)
-    if not path.is_file():
-        raise InputError(f"{path}: no such file")
+    check_input(path)
     reader = {"gsd": _gsd, "lammps-data": _lammps_data, "lammps-dump": _lammps_dump, "extxyz": _extended_xyz}[kind]
     try:
         frames = reader(path)
@@ -160,11 +163,33 @@ def _extended_xyz(path: Path) -> list[Frame]:
 
     # ASE takes the column of species for chemical elements, and there is none of the name A
     text = re.sub(r"\bspecies:S:1\b", f"{_TYPE}:S:1", path.read_text(encoding="utf-8"))
+    _check_counts(path, text.splitlines())
     frames = []
     for number, atoms in enumerate(read_extxyz(io.StringIO(text), slice(None))):
         types = atoms.arrays.get(_TYPE, atoms.arrays.get("type", np.zeros(len(atoms), dtype=int)))
         frames.append(_of_atoms(atoms, f"{path}, frame {number}", np.asarray(types).astype(str)))
     return frames
+
+
+def _check_counts(path: Path, lines: list[str]) -> None:
+    """Each frame has as many lines as it says; ASE counts to a number that cannot be, however long that takes."""
+    number, line = 0, 0
+    while any(text.strip() for text in lines[line:]):
+        count = lines[line].strip()
+        if not count.isdecimal():
+            raise InputError(
+                f"{path}, line {line + 1}: {count[:40]!r} is not the number of particles of frame {number}"
+            )
+        if (left := len(lines) - line - 2) < int(count):
+            raise InputError(f"{path}, frame {number}: says {count} particles, but {max(left, 0)} lines are left")
+        number, line = number + 1, line + 2 + int(count)
+
+
+def _check_ids(where: str, ids: np.ndarray) -> None:
+    """Every particle is there once."""
+    values, counts = np.unique(ids, return_counts=True)
+    if (counts > 1).any():
+        raise InputError(f"{where}: particle {values[np.argmax(counts > 1)]} appears twice")
 
 
 def _stated_units(text: str) -> str:
@@ -181,6 +206,7 @@ def _lammps_data(path: Path) -> list[Frame]:
         raise InputError(f"{path}: holds no section Atoms")
     if style[1] is None:
         raise InputError(f"{path}: the atom style is not stated; write it behind the section's name: Atoms # atomic")
+    _check_ids(str(path), np.array([int(line.split()[0]) for line in _section(text, style.end())]))
     diameters = None
     if style[1] == "sphere":
         text, diameters = _without_spheres(text, style.end())
@@ -190,14 +216,19 @@ def _lammps_data(path: Path) -> list[Frame]:
     return [_of_atoms(atoms, str(path), types, _stated_units(text[:2000]), diameters)]
 
 
+def _section(text: str, start: int) -> list[str]:
+    """Lines of the section of a data file whose title ends at `start`."""
+    return [line for line in text[start:].lstrip().partition("\n\n")[0].splitlines() if line.strip()]
+
+
 def _without_spheres(text: str, start: int) -> tuple[str, np.ndarray]:
     """The file with atom style atomic instead of sphere, which ASE does not know, and diameters in the order of ids.
 
     `start` is where the line Atoms ends; a sphere has the columns id type diameter density x y z [images].
     """
     head, table = text[:start].replace("sphere", "atomic"), text[start:].lstrip("\n")
-    body, separator, rest = table.partition("\n\n")
-    rows = [line.split() for line in body.splitlines()]
+    _, separator, rest = table.partition("\n\n")
+    rows = [line.split() for line in _section(text, start)]
     diameters = {int(row[0]): float(row[2]) for row in rows}
     plain = "\n".join(" ".join(row[:2] + row[4:]) for row in rows)
     return f"{head}\n\n{plain}\n{separator}{rest}", np.array([diameters[number] for number in sorted(diameters)])
@@ -207,8 +238,10 @@ def _lammps_dump(path: Path) -> list[Frame]:
     from ase.io.lammpsrun import read_lammps_dump_text
 
     text = path.read_text(encoding="utf-8")
-    found = read_lammps_dump_text(io.StringIO(text), index=slice(None), units="metal", order=True)
     tables = [_dump_columns(block) for block in text.split("ITEM: TIMESTEP")[1:]]
+    for number, (columns, said) in enumerate(zip(tables, _DUMP_COUNT.findall(text), strict=True)):
+        _check_dump(f"{path}, frame {number}", columns, int(said))
+    found = read_lammps_dump_text(io.StringIO(text), index=slice(None), units="metal", order=True)
     frames = []
     for number, (atoms, columns) in enumerate(zip(found, tables, strict=True)):
         types = columns.get("element", columns.get("type"))
@@ -218,6 +251,14 @@ def _lammps_dump(path: Path) -> list[Frame]:
             _of_atoms(atoms, f"{path}, frame {number}", types.astype(str), _stated_units(text[:200]), _sizes(columns))
         )
     return frames
+
+
+def _check_dump(where: str, columns: dict[str, np.ndarray], said: int) -> None:
+    """A frame has the particles that it says, each of them once."""
+    if (held := len(next(iter(columns.values()), ()))) != said:
+        raise InputError(f"{where}: says {said} particles, but holds {held}")
+    if "id" in columns:
+        _check_ids(where, columns["id"].astype(int))
 
 
 def _dump_columns(block: str) -> dict[str, np.ndarray]:

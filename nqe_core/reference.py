@@ -80,7 +80,11 @@ def read_provenance(path: Path) -> dict:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         schema = content["schema_version"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        if not all({"samples", "sheet_row"} <= set(part) for part in content["ensembles"].values()):
+            raise KeyError("samples or sheet_row")
+        if not isinstance(content["sha256"], dict):
+            raise TypeError("sha256 is not an object")
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(f"{path}: not a batch's provenance ({' '.join(str(error).split())})") from None
     if schema != SCHEMA_VERSION:
         raise InputError(f"{path}: schema version {schema}, this version of nqe reads {SCHEMA_VERSION}")

@@ -92,6 +92,7 @@ def quench_job(
     cooling_start : float, optional
         Temperature at which cooling starts; the liquid's own by default.
     """
+    check_tolerance(tolerance)
     if preparation == "cool" and not cooling_rate > 0:
         raise InputError(f"cooling rate is {cooling_rate}, must be positive to cool")
     if preparation == "quench" and cooling_rate:
@@ -271,11 +272,16 @@ def cubic_job(
     return sample_job("cubic", paths, f"cubic energy, {method}", parameters, compute)
 
 
+def check_tolerance(tolerance: float) -> None:
+    """Refuse a tolerance of forces or residuals that nothing could reach, or everything."""
+    if not 0 < tolerance < 1:
+        raise InputError(f"tolerance is {tolerance}, must be between 0 and 1")
+
+
 def _solver(method: str, tolerance: float) -> dict:
     if method not in ("lbfgs", "macopt"):
         raise InputError(f"method is {method!r}, must be lbfgs or macopt")
-    if not 0 < tolerance < 1:
-        raise InputError(f"tolerance is {tolerance}, must be between 0 and 1")
+    check_tolerance(tolerance)
     return {"method": method, "tolerance": tolerance}
 
 

@@ -18,11 +18,17 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from nqe_core.atomic_files import ContentChecksum, written_aside
+from nqe_core.atomic_files import ContentChecksum, check_input, written_aside
 from nqe_core.configuration import Configuration
 from nqe_core.errors import InputError
 from nqe_core.file_schema import SCHEMA_VERSION, Field, stage_fields
 from nqe_core.models import Model
+
+# attributes without which nothing can be made of a file
+NEEDED = (
+    "stage", "model", "model_parameters", "ensemble", "n_particles", "temperature", "root_seed", "content_sha256",
+    "schema_version",
+)  # fmt: skip
 
 ROWS_KEPT = 0  # by HDF5, which would keep 8 MB of rows of every dataset: each is read or written once
 
@@ -138,7 +144,8 @@ class ChunkReader:
         except StorageError:
             self.close()
             raise
-        except (OSError, RuntimeError, KeyError, ValueError) as error:  # what a flipped bit between the data does
+        except (OSError, RuntimeError, KeyError, TypeError, ValueError) as error:
+            # what a flipped bit between the data does
             self.close()
             raise self._unreadable(error) from None
         except BaseException:
@@ -146,8 +153,10 @@ class ChunkReader:
             raise
 
     def _open(self) -> h5py.File:
-        if not self.path.is_file():
-            raise StorageError(f"{self.path}: no such file")
+        try:
+            check_input(self.path)
+        except InputError as error:
+            raise StorageError(str(error)) from None
         if self.path.stat().st_size == 0:
             raise StorageError(f"{self.path}: the file is empty")
         with open(self.path, "rb") as stream:
@@ -166,8 +175,7 @@ class ChunkReader:
 
     def _read_attributes(self, stage: str | tuple[str, ...] | None) -> dict:
         attributes = {key: value.item() if hasattr(value, "item") else value for key, value in self._file.attrs.items()}
-        needed = ("stage", "model", "model_parameters", "ensemble", "n_particles", "content_sha256", "schema_version")
-        for key in needed:
+        for key in NEEDED:
             if key not in attributes:
                 raise StorageError(f"{self.path}: attribute {key!r} is missing, not a file written by nqe")
         if attributes["schema_version"] != SCHEMA_VERSION:
@@ -180,12 +188,15 @@ class ChunkReader:
             )
         for key in ("model_parameters", "parameters", "inputs"):
             attributes[key] = json.loads(attributes.get(key, "{}"))
+            if not isinstance(attributes[key], dict):
+                raise StorageError(f"{self.path}: attribute {key!r} is not a JSON object")
         return attributes
 
     def _dataset(self, name: str) -> h5py.Dataset:
-        if name not in self._file:
+        found = self._file.get(name)
+        if not isinstance(found, h5py.Dataset):
             raise StorageError(f"{self.path}: dataset {name!r} is missing")
-        return self._file[name]
+        return found
 
     def _check_fields(self, fields: tuple[Field, ...] | None) -> tuple[Field, ...]:
         if fields is None:

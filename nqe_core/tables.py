@@ -10,10 +10,11 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as compute
 import pyarrow.csv as comma_separated
 import pyarrow.parquet as parquet
 
-from nqe_core.atomic_files import ContentChecksum, written_aside
+from nqe_core.atomic_files import ContentChecksum, check_input, written_aside
 from nqe_core.errors import InputError
 from nqe_core.file_schema import SCHEMA_VERSION, UNREPRODUCIBLE, Field
 from nqe_core.storage import StorageError
@@ -83,23 +84,42 @@ def write_csv(path: Path, table: pa.Table) -> None:
 def read_table(path: Path) -> pa.Table:
     """Read a table whole; `StorageError` in one line when it is missing, damaged or not a table of observables."""
     path = Path(path)
-    if not path.is_file():
-        raise StorageError(f"{path}: no such file")
     try:
+        check_input(path)
         table = parquet.ParquetFile(path, page_checksum_verification=True).read()
         names = table.column_names
+    except InputError as error:
+        raise StorageError(str(error)) from None
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         text = " ".join(str(error).split())[:160]
         raise StorageError(f"{path}: not a readable Parquet file ({text})") from None
     for name in ("ensemble", "sample", "failure"):
         if name not in names:
             raise StorageError(f"{path}: column {name!r} is missing, not a table of observables")
+    _check_samples(path, table)
     return table
 
 
+def _check_samples(path: Path, table: pa.Table) -> None:
+    """Samples must be numbers from 0 on, ensembles names, and failures words or nothing."""
+    if not pa.types.is_integer(table.schema.field("sample").type) or table["sample"].null_count:
+        raise StorageError(f"{path}: column 'sample' must hold whole numbers")
+    if len(table) and compute.min(table["sample"]).as_py() < 0:
+        raise StorageError(f"{path}: column 'sample' is negative somewhere")
+    for name in ("ensemble", "failure"):
+        kind = table.schema.field(name).type
+        if not (pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_null(kind)):
+            raise StorageError(f"{path}: column {name!r} must hold text")
+    if table["ensemble"].null_count:
+        raise StorageError(f"{path}: column 'ensemble' is empty somewhere")
+
+
 def table_attributes(table: pa.Table) -> dict:
-    """What `write_table` stored about the rows; empty for gathered tables."""
-    return json.loads((table.schema.metadata or {}).get(b"nqe", b"{}"))
+    """What `write_table` stored about the rows; empty for gathered tables. `ValueError` where that is not readable."""
+    found = json.loads((table.schema.metadata or {}).get(b"nqe", b"{}"))
+    if not isinstance(found, dict):
+        raise ValueError("the table's metadata are not a JSON object")
+    return found
 
 
 def verify_table(path: Path) -> pa.Table:
@@ -108,7 +128,7 @@ def verify_table(path: Path) -> pa.Table:
     try:
         expected = table_attributes(table).get("content_sha256")
         changed = expected is not None and content_checksum(table) != expected
-    except ValueError as error:  # neither JSON nor text any more
+    except (ValueError, TypeError) as error:  # neither JSON nor text any more, or numbers that are missing
         raise StorageError(f"{path}: damaged ({error})") from None
     if changed:
         raise StorageError(f"{path}: content does not match its content_sha256")
@@ -147,7 +167,9 @@ def gather_tables(paths: Sequence[Path], output: Path) -> pa.Table:
         found = {sample for name, sample in owner if name == ensemble}
         if missing := sorted(set(range(max(found) + 1)) - found):
             raise InputError(f"{ensemble}: {len(missing)} samples are missing, the first is {missing[0]}")
-    merged = pa.concat_tables(tables, promote_options="default")
+    if not owner:
+        raise InputError(f"{paths[0]}{' ...' if len(paths) > 1 else ''}: no sample to gather")
+    merged = _one_below_the_other(tables)
     merged = merged.sort_by([("ensemble", "ascending"), ("sample", "ascending")])
     write_parquet(output, merged)
     return merged
@@ -155,9 +177,14 @@ def gather_tables(paths: Sequence[Path], output: Path) -> pa.Table:
 
 def concatenated(paths: Sequence[Path]) -> pa.Table:
     """Tables one after the other, whatever samples they hold; columns that some lack are filled with nulls."""
-    return pa.concat_tables(
-        [read_table(path).replace_schema_metadata(None) for path in paths], promote_options="default"
-    )
+    return _one_below_the_other([read_table(path).replace_schema_metadata(None) for path in paths])
+
+
+def _one_below_the_other(tables: Sequence[pa.Table]) -> pa.Table:
+    try:
+        return pa.concat_tables(tables, promote_options="default")
+    except pa.ArrowException as error:
+        raise InputError(f"the tables' columns do not fit together ({' '.join(str(error).split())})") from None
 
 
 def count_failures(table: pa.Table) -> dict[str, tuple[int, dict[str, int]]]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 import time
 from argparse import Namespace
 from pathlib import Path
 
 from nqe_core.errors import InputError
+from nqe_core.file_schema import HDF5_STAGES
 
 
 def _options(options: Namespace):
@@ -29,11 +31,20 @@ def _run(job, options: Namespace) -> int:
         return run(job, Path(options.output), _options(options))
 
 
-def _check(options: Namespace) -> None:
-    """Refuse a wrong launcher before anything is read or compiled."""
+def _check(options: Namespace, ending: str = ".h5") -> None:
+    """Refuse a wrong launcher, or an output that cannot be, before anything is read or compiled."""
     from nqe_core.crew import check_launcher
 
     check_launcher(options.ranks)
+    _check_output(options, ending)
+
+
+def _check_output(options: Namespace, ending: str = "") -> None:
+    from nqe_core.atomic_files import check_output
+
+    given = [getattr(options, name, None) for name in (*HDF5_STAGES, "after")]
+    given += [*getattr(options, "files", []), *getattr(options, "tables", [])]
+    check_output(Path(options.output), [Path(path) for path in given if path is not None], ending)
 
 
 def _model(name: str, parameters: str | None):
@@ -92,7 +103,7 @@ def quartic(options: Namespace) -> int:
     from nqe_core.stages import quartic_job, second_quartic_job
 
     files = [Path(options.inherent_state), Path(options.harmonic)]
-    if options.after:
+    if options.after is not None:
         return _run(second_quartic_job(*files, Path(options.after), options.method, options.tolerance), options)
     return _run(quartic_job(*files, options.method, options.tolerance), options)
 
@@ -106,17 +117,16 @@ def cubic(options: Namespace) -> int:
 
 
 def observables(options: Namespace) -> int:
-    _check(options)
+    _check(options, ".parquet")
     from nqe_core.stages import observables_job
 
-    if Path(options.output).suffix != ".parquet":
-        raise InputError(f"--output is {options.output}, must end in .parquet")
-    liquid = Path(options.liquid) if options.liquid else None
+    liquid = Path(options.liquid) if options.liquid is not None else None
     files = [Path(getattr(options, stage)) for stage in ("inherent_state", "harmonic", "quartic", "cubic")]
     return _run(observables_job(liquid, *files), options)
 
 
 def gather(options: Namespace) -> int:
+    _check_output(options, ".parquet")
     from nqe_core.tables import count_failures, gather_tables
 
     _count("gather", count_failures(gather_tables([Path(path) for path in options.tables], Path(options.output))))
@@ -124,6 +134,7 @@ def gather(options: Namespace) -> int:
 
 
 def merge(options: Namespace) -> int:
+    _check_output(options, ".parquet")
     from nqe_core.packed_tables import merge_tables
     from nqe_core.tables import count_failures
 
@@ -169,14 +180,14 @@ def read(options: Namespace) -> int:
 
 def analyse(options: Namespace) -> int:
     from nqe_core.analysis import analyse_files, picture_of
+    from nqe_core.atomic_files import check_folder
     from nqe_core.picture import check_matplotlib
     from nqe_core.tables import read_table, write_csv
 
     folder = Path(options.output)
     if options.ranks != 1:
         raise InputError(f"--ranks is {options.ranks}: analyse is one process; use the stages by hand, or a sheet")
-    if folder.exists() and not folder.is_dir():
-        raise InputError(f"--output is {folder}, which is a file; it must be a folder")
+    check_folder(folder)
     if not options.no_picture:
         check_matplotlib()
     how = _options(options)
@@ -193,6 +204,7 @@ def analyse(options: Namespace) -> int:
 def export(options: Namespace) -> int:
     from nqe_core.export import export_files
 
+    _check_output(options)
     chosen = None
     if options.samples is not None:
         try:
@@ -215,9 +227,10 @@ def verify(options: Namespace) -> int:
             f"{options.results}: {len(found)} batches of reference data, {files} files, {samples} samples, 0 problems"
         )
         return 0
-    report = verify_campaign(
-        Path(options.results), Path(options.sheet) if options.sheet else None, options.least_burn_in
-    )
+    if not 0 <= options.least_burn_in < math.inf:
+        raise InputError(f"--least-burn-in is {options.least_burn_in}, must be 0 or more")
+    sheet = Path(options.sheet) if options.sheet is not None else None
+    report = verify_campaign(Path(options.results), sheet, options.least_burn_in)
     for line in report.notes:
         print(f"note: {line}")
     for line in report.problems:
@@ -227,15 +240,22 @@ def verify(options: Namespace) -> int:
 
 
 def relaxation(options: Namespace) -> int:
+    from nqe_core.atomic_files import check_output
     from nqe_core.ensembles import read_sheet
     from nqe_core.relaxation import Study, measure_relaxation
     from nqe_core.relaxation_report import compared, report, write_curves
-    from nqe_core.relaxation_table import add_to_table
+    from nqe_core.relaxation_table import add_to_table, read_relaxation
 
     own = ("n_particles", "temperature", "sweeps", "burn_in", "walkers", "sampler", "swap_fraction",
            "start_temperature", "start_sweeps", "root_seed")  # fmt: skip
     study = Study(_model(options.model, options.model_parameters), **{name: getattr(options, name) for name in own})
-    rows = read_sheet(options.sheet, models=None) if options.sheet else ()
+    rows = read_sheet(options.sheet, models=None) if options.sheet is not None else ()
+    # what is measured for hours must find its place afterwards
+    for output in (options.table, options.curves):
+        if output is not None:
+            check_output(Path(output))
+    if options.table is not None and Path(options.table).exists():
+        read_relaxation(options.table)
     started = time.monotonic()
 
     def progress(done: int) -> None:
@@ -246,11 +266,11 @@ def relaxation(options: Namespace) -> int:
 
     found = measure_relaxation(study, progress)
     line = found.line(study)
-    if options.table:
+    print("\n".join([*report(found), *compared(line, rows)]), flush=True)
+    if options.table is not None:
         add_to_table(options.table, line)
-    if options.curves:
+    if options.curves is not None:
         write_curves(Path(options.curves), found)
-    print("\n".join([*report(found), *compared(line, rows)]))
     return 0
 
 
@@ -258,9 +278,9 @@ def cost(options: Namespace) -> int:
     from nqe_core.cost import TABLE, cost_of, cost_table, read_measurements
     from nqe_core.ensembles import read_sheet
 
-    if not options.cooling_start > 0:
+    if not 0 < options.cooling_start < math.inf:
         raise InputError(f"--cooling-start is {options.cooling_start}, must be a positive temperature")
-    measured = read_measurements(Path(options.table) if options.table else TABLE)
+    measured = read_measurements(Path(options.table) if options.table is not None else TABLE)
     print(cost_table([cost_of(row, measured, options.cooling_start) for row in read_sheet(options.sheet)]))
     return 0
 

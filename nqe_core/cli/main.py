@@ -36,6 +36,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         sys.stderr.close()
         return FAILED
-    except OSError as error:
-        print(f"nqe: error: {error}", file=sys.stderr)
+    except (OSError, MemoryError) as error:
+        print(f"nqe: error: {error or 'not enough memory'}", file=sys.stderr)
         return FAILED

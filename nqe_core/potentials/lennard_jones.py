@@ -14,6 +14,7 @@ import math
 
 import numpy as np
 
+ORDER = 4  # of the derivatives that vanish at the cutoff
 SIGMAS, STRENGTHS = (1.0, 0.8, 0.88), (1.0, 1.5, 0.5)
 
 # square of the cutoff, smoothing polynomial, strength as a polynomial in w
@@ -23,15 +24,21 @@ FIELDS = ("cutoff2", "b0", "b1", "b2", "b3", "b4", "e0", "e1", "e2")
 def values(cutoff: float) -> list[float]:
     """Parameters for a cutoff in units of sigma."""
     edge = cutoff**2
-    # in z = y / y_c: the m-th derivative of z^(6 + k) at 1, and that of the bare potential
-    rising = [[math.perm(6 + k, m) for k in range(5)] for m in range(5)]
-    bare = [
-        4.0 * (-1) ** m * (math.prod(range(6, 6 + m)) * edge**-6 - math.prod(range(3, 3 + m)) * edge**-3)
-        for m in range(5)
+    # in z = y / y_c, -z^-6 times the bare potential to fourth order about z = 1; solved for, they would lose four digits
+    bare = zip(_expanded(12), _expanded(9), strict=True)
+    smoothing = [
+        -4.0 * (edge**-6 * twelve - edge**-3 * nine) / edge ** (6 + k) for k, (twelve, nine) in enumerate(bare)
     ]
-    smoothing = -np.linalg.solve(np.array(rising, dtype=float), bare) / edge ** np.arange(6, 11)
     strength = np.linalg.solve(np.vander(1.0 / np.square(SIGMAS), increasing=True), STRENGTHS)
-    return [edge, *smoothing.tolist(), *strength.tolist()]
+    return [edge, *smoothing, *strength.tolist()]
+
+
+def _expanded(power: int) -> list[int]:
+    """Coefficients of 1, z, ..., z^4 in z^-power to fourth order about z = 1."""
+    return [
+        (-1) ** k * sum(math.comb(power - 1 + m, m) * math.comb(m, k) for m in range(k, ORDER + 1))
+        for k in range(ORDER + 1)
+    ]
 
 
 def _phi(y, w, potential):

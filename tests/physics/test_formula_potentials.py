@@ -89,6 +89,12 @@ def test_the_same_as_the_potential_written_by_hand(formula, name, functions):
             np.testing.assert_allclose(found, wanted, rtol=1e-12, atol=3e-14)
 
 
+def test_smoothing_of_the_shipped_mixture_is_that_of_exact_arithmetic():
+    """The formula's polynomial is solved for with 40 digits."""
+    found = OTHER_MODELS["kob_andersen"].potential[1:6]
+    np.testing.assert_allclose(found, with_formula(kob_andersen(), "kob_andersen").potential[4:9], rtol=1e-15)
+
+
 # --- through the kernels --------------------------------------------------------------------------------------------
 
 

@@ -171,7 +171,8 @@ def test_walkers_may_start_from_equilibrium(liquid):
     starts = [initial_configuration(study.model, study.n_particles, rng) for _ in range(3)]
     again = measure_relaxation(replace(study, root_seed=3), starts=starts)
     assert abs(again.energy.value - found.energy.value) < 4 * math.hypot(again.energy.error, found.energy.error)
-    assert again.overlap.time.value == pytest.approx(found.overlap.time.value, rel=0.2)
+    one, other = found.overlap.time, again.overlap.time
+    assert one.low < other.high and other.low < one.high  # intervals over the walkers, of which there are three
     with pytest.raises(InputError, match="2 states for 3 walkers"):
         measure_relaxation(study, starts=starts[:2])
 

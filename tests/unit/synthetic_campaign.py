@@ -91,7 +91,7 @@ class Campaign:
                 rows = [self.row(stage, fields, model, n_particles, sample) for sample in range(count)]
                 attributes = {"stage": stage, "model": model.name, "ensemble": name, "n_particles": n_particles,
                               "model_parameters": {k: v for k, v in model.parameters().items() if k != "name"},
-                              "parameters": {}}  # fmt: skip
+                              "temperature": 2.0, "root_seed": 1, "parameters": {}}  # fmt: skip
                 storage.write_stage_file(path, fields, attributes, rows, count)
                 files[stage].append(str(path))
         return files

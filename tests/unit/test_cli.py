@@ -230,10 +230,82 @@ def test_a_wrong_input_gives_one_line_and_status_2(capsys, campaign, tmp_path, a
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_folder_that_cannot_be_written_is_one_line(capsys, tmp_path):
+def refused(capsys, arguments, says) -> None:
+    """The command ends with status 2 and one line that says why."""
+    capsys.readouterr()
+    assert main([str(word) for word in arguments]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("nqe: error: ") and says in error and error.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("output", "says"),
+    [
+        ("file/0000.h5", "file is not a folder"),
+        (".", "is a folder, must be a file"),
+        ("pipe", "is no ordinary file"),
+        ("0000.parquet", "must end in .h5"),
+    ],
+)
+def test_an_output_that_cannot_be_is_refused_before_anything_is_computed(capsys, tmp_path, output, says):
     (tmp_path / "file").write_text("")
-    assert main(equilibrate(tmp_path / "file" / "0000.h5")) == 1
-    assert capsys.readouterr().err.startswith("nqe: error: [Errno")
+    os.mkfifo(tmp_path / "pipe")
+    refused(capsys, equilibrate(tmp_path / output), says)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "pipe"]
+
+
+def test_a_folder_that_may_not_be_written_in_is_refused(capsys, tmp_path, monkeypatch):
+    monkeypatch.setattr("nqe_core.atomic_files.os.access", lambda path, mode: not mode & os.W_OK)  # root may always
+    refused(capsys, equilibrate(tmp_path / "new" / "0000.h5"), f"nothing may be written in {tmp_path}")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("command", ["quench", "harmonic", "gather", "export"])
+def test_no_file_is_written_over_those_it_is_made_from(capsys, copy, command):
+    stage = {"quench": "liquid", "gather": "observables", "export": "observables"}.get(command, "inherent_state")
+    (path,) = (copy / "small" / stage).glob("0000.*")
+    before = path.read_bytes()
+    refused(
+        capsys, [command, path, "--output", path.parent / ".." / stage / path.name], "one of the files that are read"
+    )
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("tolerance", [0, -1, "nan", "inf"])
+def test_a_tolerance_of_quenches_that_cannot_be_is_refused(capsys, campaign, tmp_path, tolerance):
+    command = ["quench", campaign / "small" / "liquid" / "0000.h5", f"--tolerance={tolerance}"]
+    refused(capsys, [*command, "--output", tmp_path / "out.h5"], "must be between 0 and 1")
+
+
+def test_empty_names_are_not_taken_for_none(capsys, campaign, tmp_path):
+    files = {
+        stage: campaign / "small" / stage / "0000.h5" for stage in ("inherent_state", "harmonic", "quartic", "cubic")
+    }
+    refused(capsys, ["observables", "", *files.values(), "--output", tmp_path / "o.parquet"], "is a folder")
+    command = ["quartic", files["inherent_state"], files["harmonic"], "--after", "", "--output", tmp_path / "out.h5"]
+    refused(capsys, command, "is a folder")
+
+
+def test_too_little_memory_is_one_line(capsys, tmp_path):
+    assert main(equilibrate(tmp_path / "0000.h5", **{"--n-particles": 10**15})) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("nqe: error: Unable to allocate") and error.count("\n") == 1
+    assert list(tmp_path.glob("*.h5")) == []
+
+
+@pytest.mark.parametrize("option", ["--table", "--curves"])
+def test_relaxation_looks_at_its_outputs_before_it_measures(capsys, tmp_path, monkeypatch, option):
+    monkeypatch.setattr("nqe_core.relaxation.measure_relaxation", lambda *_: pytest.fail("measured"))
+    words = "relaxation --model ipl2d --n-particles 64 --temperature 2 --sweeps 4000 --burn-in 5".split()
+    refused(capsys, [*words, option, tmp_path], "is a folder, must be a file")
+    if option == "--table":
+        (tmp_path / "table.tsv").write_text("no table\n")
+        refused(capsys, [*words, option, tmp_path / "table.tsv"], "the columns must be")
+
+
+@pytest.mark.parametrize("share", ["nan", "-1", "inf"])
+def test_a_least_burn_in_that_cannot_be_is_refused(capsys, campaign, share):
+    refused(capsys, ["verify", campaign, f"--least-burn-in={share}"], "must be 0 or more")
 
 
 @pytest.mark.parametrize("variable", ["PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "SLURM_STEP_NUM_TASKS"])
@@ -321,6 +393,39 @@ def test_gather_refuses_doubled_and_missing_samples(campaign, tmp_path, capsys, 
     assert main(["gather", *tables, "--output", str(tmp_path / "all.parquet")]) == 2
     assert says in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("column", "values", "says"),
+    [
+        ("sample", ["a", "b"], "column 'sample' must hold whole numbers"),
+        ("sample", [0.0, 1.0], "column 'sample' must hold whole numbers"),
+        ("sample", [0, None], "column 'sample' must hold whole numbers"),
+        ("sample", [-1, 0], "column 'sample' is negative"),
+        ("ensemble", [None, "small"], "column 'ensemble' is empty somewhere"),
+        ("failure", [1, 2], "column 'failure' must hold text"),
+        ("energy", ["a", "b"], "columns do not fit together"),
+        ("sample", None, "no sample to gather"),
+    ],
+)
+def test_gather_refuses_columns_of_another_type(campaign, tmp_path, capsys, column, values, says):
+    good = campaign / "small" / "observables"
+    table = parquet.read_table(good / "0000.parquet")
+    place = table.column_names.index(column)
+    changed = table.set_column(place, column, pa.array(values)) if values else table.slice(0, 0)
+    parquet.write_table(changed, tmp_path / "0000.parquet")
+    others = [] if values is None else [good / "0001.parquet"]
+    refused(capsys, ["gather", tmp_path / "0000.parquet", *others, "--output", tmp_path / "all.parquet"], says)
+    assert [path.name for path in tmp_path.iterdir()] == ["0000.parquet"]
+
+
+@pytest.mark.parametrize("text", ["{", "[]"])
+def test_verify_and_merge_name_a_table_whose_header_is_damaged(copy, tmp_path, capsys, text):
+    path = copy / "small" / "observables" / "0000.parquet"
+    parquet.write_table(parquet.read_table(path).replace_schema_metadata({"nqe": text}), path)
+    status, report = verify(capsys, copy)
+    assert status == 1 and f"problem: {path}: damaged (" in report
+    refused(capsys, ["merge", path, "--output", tmp_path / "all.parquet"], f"{path}: damaged (")
 
 
 def test_gather_refuses_what_is_not_a_table(tmp_path, capsys):

@@ -111,3 +111,25 @@ def test_shipped_table_covers_the_paper():
                 (line.stage, line.model, line.parent_temperature) == (stage, row.model, row.parent_temperature)
                 for line in measured
             )
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "says"),
+    [
+        ("n_particles", "0", "n_particles is 0, must be positive"),
+        ("parent_temperature", "0", "parent_temperature is 0.0, must be positive"),
+        ("seconds", "-1", "seconds is -1.0, must be positive"),
+        ("seconds", "nan", "seconds is nan, must be positive"),
+        ("seconds", "much", "not a table of costs"),
+        ("", "", "appears twice"),
+    ],
+)
+def test_a_table_that_cannot_be_is_refused_in_one_line(tmp_path, column, value, says):
+    head, first, *rest = TABLE.read_text().splitlines()
+    changed = [value if name == column else text for name, text in zip(head.split(","), first.split(","), strict=True)]
+    path = tmp_path / "cost.csv"
+    path.write_text(
+        "\n".join([head, first, ",".join(changed), *rest] if not column else [head, ",".join(changed), *rest])
+    )
+    with pytest.raises(InputError, match=says):
+        read_measurements(path)

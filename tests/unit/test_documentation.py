@@ -6,8 +6,10 @@ import doctest
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 from other_programs import make_glass, write_xyz
+from synthetic_campaign import observables
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 PAGES = sorted(DOCS.glob("*.md"))
@@ -22,6 +24,9 @@ def test_examples_run_as_they_stand(page, tmp_path, monkeypatch):
     pytest.importorskip("matplotlib")
     monkeypatch.chdir(tmp_path)
     write_xyz(tmp_path / "glass.xyz", make_glass("ipl3d"))  # the reader's own
+    table = tmp_path / "results" / "mine" / "mine_n1000" / "observables.parquet"
+    table.parent.mkdir(parents=True)
+    observables("mine_n1000", "ipl3d", 1000, 1.0, 200, np.random.default_rng(1)).to_parquet(table)
     found = doctest.testfile(str(page), module_relative=False, optionflags=doctest.NORMALIZE_WHITESPACE)
     assert found.attempted > 0 and found.failed == 0
 

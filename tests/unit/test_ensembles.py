@@ -130,7 +130,7 @@ def test_a_bad_row_is_refused_with_its_line(tmp_path, change, says):
         (lambda text: "\n".join(line.rsplit("\t", 1)[0] for line in text.splitlines()), "column 'spacing' is missing"),
         (lambda text: text.replace("spacing", "burn_in"), "column 'burn_in' appears twice"),
         (lambda text: text.rstrip() + "\t7\n", "14 columns .* but the header has 13"),
-        (lambda text: text.replace("\t", " "), "unknown column"),
+        (lambda text: text.replace("\t", " "), "columns are separated by tabs"),
         (lambda text: text.splitlines()[0] + "\n", "holds no ensemble"),
         (lambda text: "", "holds no ensemble"),
         (lambda text: text + text.splitlines()[1] + "\n", "'ipl3d_n2048' appears twice"),

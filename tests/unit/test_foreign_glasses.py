@@ -112,6 +112,18 @@ def test_another_density_must_be_meant(known, tmp_path):
     same(read_configurations(path, MODELS["ipl3d"], diameters=LETTERS, any_density=True)[0], wide)
 
 
+def edited(path, old, new):
+    path.write_text(path.read_text().replace(old, new, 1))
+    return path
+
+
+def coincident(glass):
+    """Particles 3 and 7 at one place, but for a period."""
+    positions = glass.positions.copy()
+    positions[7] = positions[3] + [glass.box_length, 0.0, 0.0]
+    return Configuration(positions, glass.diameters, glass.box_length)
+
+
 def write_xyz_lattice(folder, glass, lattice, **options):
     return write_xyz(folder / "a.xyz", glass, lattice=lattice, **options)
 
@@ -126,7 +138,15 @@ def write_xyz_lattice(folder, glass, lattice, **options):
         (lambda f, g: write_gsd(f / "a.pos", g), "a.pos: the ending '.pos' does not tell the format"),
         (lambda f, g: f / "none.xyz", "none.xyz: no such file"),
         (lambda f, g: write_lammps_data(f / "a.data", g, style=""), "the atom style is not stated"),
-        (lambda f, g: (f / "a.xyz").write_text("3\nLattice\nA 1 2\n") and f / "a.xyz", "a.xyz: not a readable extxyz file"),
+        (lambda f, g: (f / "a.xyz").write_text("1\nLattice\nA 1 2\n") and f / "a.xyz", "a.xyz: not a readable extxyz file"),
+        (lambda f, g: (f / "a.xyz").write_text("3\nLattice\nA 1 2\n") and f / "a.xyz", "says 3 particles, but 1 lines"),
+        (lambda f, g: edited(write_xyz(f / "a.xyz", g), "64\n", f"{10**15}\n"), "says 1000000000000000 particles, but 64"),
+        (lambda f, g: edited(write_xyz(f / "a.xyz", g), "64\n", "10\n"), "line 13: .* is not the number of particles"),
+        (lambda f, g: edited(write_lammps_data(f / "a.data", g), "\n5 ", "\n6 "), "a.data: particle 6 appears twice"),
+        (lambda f, g: edited(write_lammps_dump(f / "a.dump", g), "\n5 ", "\n6 "), "frame 0: particle 6 appears twice"),
+        (lambda f, g: edited(write_lammps_dump(f / "a.dump", g), "\n64\n", "\n70\n"), "says 70 particles, but holds 64"),
+        (lambda f, g: write_xyz(f / "a.xyz", coincident(g)), "particles 3 and 7 are at the same place"),
+        (lambda f, g: f, "is a folder, must be a file"),
         (lambda f, g: (f / "a.gsd").write_bytes(b"GSD?") and f / "a.gsd", "a.gsd: not a readable gsd file"),
         (lambda f, g: (f / "a.dump").write_text("") or f / "a.dump", "a.dump: "),
     ],

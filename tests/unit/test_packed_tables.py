@@ -155,6 +155,20 @@ def test_provenance_of_another_schema_is_refused(tmp_path):
         reference.batches(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("sha256", None), ("sha256", []), ("ensembles", None), ("ensembles", []), ("ensembles", {"a": {}})],
+)
+def test_provenance_that_lacks_something_is_refused_in_one_line(tmp_path, key, value):
+    path = tmp_path / "one" / reference.PROVENANCE
+    batch(tmp_path, "one")
+    content = json.loads(path.read_text())
+    content.pop(key)
+    path.write_text(json.dumps(content if value is None else {**content, key: value}))
+    with pytest.raises(InputError, match="not a batch's provenance"):
+        reference.batches(tmp_path)
+
+
 def test_changed_and_missing_files_are_found(tmp_path):
     batch(tmp_path, "a")
     reference.check_files(tmp_path)

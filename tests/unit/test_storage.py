@@ -164,6 +164,12 @@ def without_dataset(path):
         del file["diameters"]
 
 
+def group_instead(path):
+    with h5py.File(path, "r+") as file:
+        del file["positions"]
+        file.create_group("positions")
+
+
 def wrong_shape(path):
     with h5py.File(path, "r+") as file:
         del file["energy"]
@@ -173,6 +179,21 @@ def wrong_shape(path):
 def without_attribute(path):
     with h5py.File(path, "r+") as file:
         del file.attrs["model"]
+
+
+def without_seed(path):
+    with h5py.File(path, "r+") as file:
+        del file.attrs["root_seed"]
+
+
+def list_of_parameters(path):
+    with h5py.File(path, "r+") as file:
+        file.attrs["model_parameters"] = "[]"
+
+
+def folder(path):
+    path.unlink()
+    path.mkdir()
 
 
 def other_schema(path):
@@ -193,8 +214,12 @@ def twice(path):
         (no_signature, "not an HDF5 file"),
         (truncate, "truncated"),
         (without_dataset, "dataset 'diameters' is missing"),
+        (group_instead, "dataset 'positions' is missing"),
         (wrong_shape, r"dataset 'energy' has shape \(2,\), must be \(4,\)"),
         (without_attribute, "attribute 'model' is missing"),
+        (without_seed, "attribute 'root_seed' is missing"),
+        (list_of_parameters, "attribute 'model_parameters' is not a JSON object"),
+        (folder, "is a folder, must be a file"),
         (other_schema, "schema version 99"),
         (twice, "a sample appears twice"),
     ],

@@ -7,13 +7,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from workflow_runs import ROOT
 
 SNAKEFILE = f"""
 configfile: "config/config.yaml"
 
 module nqe:
-    snakefile: "{ROOT / "Snakefile"}"
+    snakefile: "{ROOT}/%s"
     config: config
 
 use rule * from nqe as nqe_*
@@ -26,9 +27,13 @@ rule stiffest:
 """
 
 
-def test_another_snakefile_imports_the_rules(workdir):
-    """Its own rule asks for a table, and the imported rules make it; schemas and scripts are found beside the module."""
-    (workdir.path / "Snakefile").write_text(SNAKEFILE)
+@pytest.mark.parametrize("snakefile", ["Snakefile", "workflow/Snakefile"])
+def test_another_snakefile_imports_the_rules(workdir, snakefile):
+    """Its own rule asks for a table, and the imported rules make it; schemas and scripts are found beside the module.
+
+    The workflow catalog and snakedeploy import workflow/Snakefile.
+    """
+    (workdir.path / "Snakefile").write_text(SNAKEFILE % snakefile)
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     environment = {key: value for key, value in os.environ.items() if key != "SNAKEMAKE_PROFILE"} | {"PATH": path}
     command = ["snakemake", "--dry-run", "--cores", "1", "stiffest", "nqe_fig7", "--config", "campaign=tiny"]

@@ -38,6 +38,7 @@ MISTAKES = {
         "number_density: -1",
         "number_density: -1 is less",
     ),
+    "a number as a name": ("models.yaml", "ipl2d:", "5:", "config/models.yaml: the file: 5 is not of type 'string'"),
     "broken YAML": ("models.yaml", "ipl2d:", "ipl2d: [", "config/models.yaml:"),
     "unknown column": (SHEET, "spacing", "spaceing", "unknown column 'spaceing'"),
     "missing column": (SHEET, "\tspacing", "", "'spacing'"),
@@ -56,6 +57,12 @@ def test_mistake_is_one_line(workdir, mistake):
     file, old, new, message = MISTAKES[mistake]
     workdir.edit(file, old, new)
     assert_one_line(workdir.dry_run(), message)
+
+
+def test_a_file_that_is_no_text_is_named(workdir):
+    path = workdir.path / "config" / "models.yaml"
+    path.write_bytes(path.read_bytes() + b"# \xe9\n")
+    assert_one_line(workdir.dry_run(), "config/models.yaml: 'utf-8' codec can't decode byte 0xe9")
 
 
 @pytest.mark.parametrize(

@@ -57,7 +57,7 @@ def load_models(path):
     """The models of config/models.yaml, each checked by the library too."""
     try:
         parameters = yaml.safe_load(Path(path).read_text())
-    except (OSError, yaml.YAMLError) as error:
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         stop(f"{path}: {' '.join(str(error).split())}")
     check(parameters, "models.schema.yaml", path)
     return {name: Model.from_parameters(name, constants) for name, constants in parameters.items()}
