@@ -172,7 +172,7 @@ def test_walkers_may_start_from_equilibrium(liquid):
     again = measure_relaxation(replace(study, root_seed=3), starts=starts)
     assert abs(again.energy.value - found.energy.value) < 4 * math.hypot(again.energy.error, found.energy.error)
     one, other = found.overlap.time, again.overlap.time
-    assert one.low < other.high and other.low < one.high  # intervals over the walkers, of which there are three
+    assert abs(one.value - other.value) < 4 * math.hypot(one.error, other.error)
     with pytest.raises(InputError, match="2 states for 3 walkers"):
         measure_relaxation(study, starts=starts[:2])
 
