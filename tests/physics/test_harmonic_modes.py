@@ -1,7 +1,10 @@
 """Lowest normal modes against dense linear algebra, in every dimension and by every method."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from scipy.optimize import brentq
 
 from nqe_core import hessian, lowest_modes
 from nqe_core.hessian_matrix import block_jacobi, pseudo_inverse, without_translation
@@ -47,6 +50,27 @@ def test_no_mode_is_missed_in_other_samples(glasses, method):
             bonds = glasses(name, seed).interactions
             lowest = np.linalg.eigvalsh(hessian(bonds).toarray())[bonds.dimension]
             assert lowest_modes(bonds, 1, method).eigenvalues[0] == pytest.approx(lowest, rel=1e-9)
+
+
+@pytest.mark.parametrize("softest", [1e-2, 1e-3, 1e-4])
+@pytest.mark.parametrize("method", SOLVERS)
+def test_the_softest_samples_converge_too(glasses, method, softest):
+    """Of many thousand samples the softest are a thousand times softer than usual, and must not be lost for that."""
+    bonds = glasses("ipl3d").interactions
+
+    def pressed(prestress):
+        """More prestress lowers the whole spectrum, as on the way to an instability."""
+        return replace(bonds, g1=bonds.g1 - prestress)
+
+    n = bonds.n_particles
+    translations = 1e3 * np.kron(np.full((n, n), 1.0 / n), np.eye(bonds.dimension))
+
+    def excess(prestress):
+        return np.linalg.eigvalsh(hessian(pressed(prestress)).toarray() + translations)[0] - softest
+
+    found = lowest_modes(pressed(brentq(excess, 0.0, 1.0, xtol=1e-14)), 1, method)
+    assert found.converged
+    assert found.eigenvalues[0] == pytest.approx(softest, rel=1e-6)
 
 
 @pytest.mark.parametrize("method", SOLVERS)
