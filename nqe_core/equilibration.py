@@ -153,10 +153,12 @@ def equilibrate_job(protocol: Protocol, first_sample: int, n_samples: int) -> Jo
 def _walk(protocol: Protocol, unit: range, checkpoint: Checkpoint | None) -> Iterator[dict | Checkpoint]:
     """Rows and checkpoints of one walker, in order."""
     if checkpoint is None:
+        started = time.process_time()
         start = initial_configuration(protocol.model, protocol.n_particles, protocol.stream(unit.start))
         walker = _Walker(
-            unit.start, 0, start.positions, start.diameters, start.box_length, 0.0, 0.0, 0.0, 0.0, 0.0, np.nan
-        )
+            unit.start, 0, start.positions, start.diameters, start.box_length, 0.0, 0.0, 0.0, 0.0,
+            time.process_time() - started, np.nan,
+        )  # fmt: skip
     else:
         walker = _Walker(**checkpoint.values)
     while walker.sample < unit.stop:
