@@ -230,6 +230,19 @@ def test_convergence_laws_are_found_in_data_that_obey_them(tmp_path):
         assert (values[1].value / values[0].value) == pytest.approx((lengths[1] / lengths[0]) ** growth, rel=0.4)
 
 
+def test_each_temperature_shows_its_largest_glasses():
+    """Large boxes are made at high temperature first: the others must not vanish from Fig. 8 for that."""
+    samples = pd.DataFrame(
+        {"parent_temperature": [1.3, 1.3, 0.5, 0.5, 0.35], "n_particles": [500, 2000, 500, 1000, 500]}
+    )
+    chosen = laws.largest_boxes(samples)
+    assert dict(zip(chosen["parent_temperature"], chosen["n_particles"], strict=True)) == {
+        1.3: 2000,
+        0.5: 1000,
+        0.35: 500,
+    }
+
+
 def test_core_is_centred_across_the_periodic_boundary():
     rng = np.random.default_rng(0)
     positions = rng.random((500, 3)) * 10

@@ -162,9 +162,10 @@ ROLES = FieldRoles.of(ENSEMBLES.values())
 
 
 def largest(model):
-    """Of one model, the ensembles of the largest N of the sheet (one for each temperature)."""
-    names = of_model(model)
-    return [name for name in names if ENSEMBLES[name].n_particles == ENSEMBLES[names[-1]].n_particles]
+    """Of one model, the ensembles of the largest N of each parent temperature."""
+    rows = [ENSEMBLES[name] for name in of_model(model)]
+    most = {row.parent_temperature: row.n_particles for row in rows}  # they come from small to large N
+    return [row.ensemble for row in rows if row.n_particles == most[row.parent_temperature]]
 
 
 def searched_files(stage):

@@ -11,21 +11,23 @@ SKETCHES = ((1.67, "below"), (np.sqrt(3.0), "at the bound"), (1.79, "above"))
 
 
 def draw(observables, models, pdf, png, caption=None):
-    """Draw Fig. 8 from the tables of the POLY ensembles, those of the largest N common to all T_p."""
+    """Draw Fig. 8 from the tables of the POLY ensembles, those of the largest N of each T_p."""
     samples = read_samples(observables, models)
     chosen = laws.largest_boxes(choose(samples, "figure 8", family="POLY"))
     colours = style.temperature_colours(chosen["parent_temperature"].unique())
     made, axes = style.figure(style.SINGLE, 3.35)
     panel = axes[0][0]
     sentences = []
+    mixed = chosen["n_particles"].nunique() > 1
     for temperature in sorted(colours, reverse=True):
         part = chosen[chosen["parent_temperature"] == temperature]
         share = laws.above_bound(part)
+        size = f"{part['n_particles'].iloc[0]:.0f}"
         product = part["cubic_stiffness"] * part["cubic_quartic_coefficient"]
-        style.scatter(panel, product, part["cubic_cubic_coefficient"].abs(), colours[temperature],
-                      label=f"$T_p$ = {temperature:g}: {100 * share.value:.1f} % above")  # fmt: skip
+        label = f"$T_p$ = {temperature:g}{f', $N$ = {size}' if mixed else ''}: {100 * share.value:.1f} % above"
+        style.scatter(panel, product, part["cubic_cubic_coefficient"].abs(), colours[temperature], label=label)
         sentences.append(
-            f"T_p = {temperature:g}: {100 * share.value:.1f} % (95 % interval {100 * share.low:.1f} to "
+            f"T_p = {temperature:g}, N = {size}: {100 * share.value:.1f} % (95 % interval {100 * share.low:.1f} to "
             f"{100 * share.high:.1f} %, n = {share.count})"
         )
     _finish(panel, chosen)

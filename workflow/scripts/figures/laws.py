@@ -114,11 +114,7 @@ def above_bound(part: pd.DataFrame) -> Estimate:
 
 
 def largest_boxes(samples: pd.DataFrame) -> pd.DataFrame:
-    """Of each parent temperature, the samples of the largest N that exists at every temperature."""
-    sizes = [set(part["n_particles"]) for _, part in samples.groupby("parent_temperature")]
-    common = set.intersection(*sizes)
-    if common:
-        return samples[samples["n_particles"] == max(common)]
+    """Of each parent temperature, the samples of its largest N."""
     return samples[samples["n_particles"] == samples.groupby("parent_temperature")["n_particles"].transform("max")]
 
 
