@@ -241,11 +241,14 @@ def test_trajectories_as_they_are_asked_for():
     assert walkers[0].time_steps(30) == 24
     for trace in traces[1:]:
         assert trace == pytest.approx(traces[0], rel=1e-6)
-    accepted = []
     for target in (0.7, 0.93):
-        walker = HybridWalker(start, model, 1.0, np.random.default_rng(8), 0.2, trajectory_steps=24, target=target)
-        accepted.append(sample(walker, 6000, tune=True).displacement_acceptance)
-    assert accepted == pytest.approx([0.7, 0.93], abs=0.08)
+        # one run of this length scatters by 0.04: the mean of six is sharp enough to be judged
+        accepted = [
+            sample(HybridWalker(start, model, 1.0, np.random.default_rng(seed), 0.2, trajectory_steps=24, target=target),
+                   20_000, tune=True).displacement_acceptance
+            for seed in range(6)
+        ]  # fmt: skip
+        assert np.mean(accepted) == pytest.approx(target, abs=0.08)
 
 
 def test_samplers_agree_on_the_energy_distribution():
