@@ -13,6 +13,7 @@ so that the gradient's norm is the residual of Eq. 8 (Eq. 26), relative to the s
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -110,9 +111,9 @@ class _Energy(Objective):
     def project(self, z: np.ndarray) -> np.ndarray:
         return normalized(z, self.interactions.dimension)
 
+    @abstractmethod
     def defect(self, z: np.ndarray, kappa: float) -> np.ndarray:
         """What vanishes at a mode, M.z - c U:z.. of Eq. 8 or its like; kappa = M:zz."""
-        raise NotImplementedError
 
 
 class QuarticEnergy(_Energy):

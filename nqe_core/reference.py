@@ -97,7 +97,7 @@ def merged_rows(found: Mapping[str, dict]) -> list[Ensemble]:
     Parameters
     ----------
     found : mapping of str to dict
-        Batch -> provenance.
+        Batch -> provenance. In which order does not matter: the alphabet's first says how work is divided.
 
     Raises
     ------
@@ -106,7 +106,7 @@ def merged_rows(found: Mapping[str, dict]) -> list[Ensemble]:
     """
     merged: dict[str, Ensemble] = {}
     source: dict[str, str] = {}
-    for batch, content in found.items():
+    for batch, content in sorted(found.items()):
         for name, part in content["ensembles"].items():
             row = replace(Ensemble(**part["sheet_row"]), n_samples=part["samples"])
             if name not in merged:

@@ -133,8 +133,11 @@ def batch(folder, name, row=ROW, samples=8, schema=SCHEMA_VERSION):
 def test_sheet_of_all_batches(tmp_path):
     batch(tmp_path, "a", samples=5)
     batch(tmp_path, "b", replace(ROW, n_samples=100, samples_per_chunk=20))
-    rows = reference.merged_rows(reference.batches(tmp_path))
+    found = reference.batches(tmp_path)
+    rows = reference.merged_rows(found)
     assert [row.n_samples for row in rows] == [13]
+    # a batch that is just being packed comes last, and shall leave the sheet that is read later
+    assert reference.merged_rows(dict(reversed(found.items()))) == rows
     reference.write_sheet(tmp_path / "campaign.tsv", rows)
     assert read_sheet(tmp_path / "campaign.tsv", MODELS) == tuple(rows)
 

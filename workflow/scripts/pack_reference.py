@@ -125,7 +125,7 @@ def _check_against_others(output: Path, batch: Path, new: Path) -> list[Ensemble
     found.pop(batch.name, None)
     others = list(found)
     found[batch.name] = reference.read_provenance(new / reference.PROVENANCE)
-    merged = reference.merged_rows(dict(sorted(found.items())))  # as they will be read
+    merged = reference.merged_rows(found)
     for table in sorted(new.glob("*.parquet")):
         beside = [output / other / table.name for other in others if (output / other / table.name).exists()]
         packed_tables.check_disjoint([*beside, table])
