@@ -7,19 +7,19 @@ would give G + p/2.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from itertools import combinations
 
 import numpy as np
 
 from nqe_core.errors import InputError
-from nqe_core.hessian_matrix import block_jacobi, pseudo_inverse
+from nqe_core.hessian_matrix import pseudo_inverse
 from nqe_core.interactions import Interactions
-from nqe_core.kernels import linear_solver
+from nqe_core.kernels import contractions
+from nqe_core.linear_response import solve_together
 
 SOLVE_TOLERANCE = 1e-8  # relative residual of M.v = -Xi
 # The modulus is stationary in the velocities: its error is of second order in theirs, so this is still ten digits
-MODULUS_TOLERANCE = 1e-6
+MODULUS_TOLERANCE = 1e-5
 AXES = "xyzw"
 
 
@@ -45,57 +45,39 @@ def strain_generator(dimension: int, strain: str) -> np.ndarray:
     return generator
 
 
-def _affine(interactions: Interactions, strain: str) -> tuple[np.ndarray, np.ndarray]:
-    """Affine displacement of each bond, shape=(B, d), and x . E^2 x, shape=(B,)."""
+def _affine(interactions: Interactions, strain: str) -> tuple[float, np.ndarray]:
+    """Second derivatives of the energy: twice in the strain, and in the strain and every place."""
     generator = strain_generator(interactions.dimension, strain)
-    delta = interactions.vectors @ generator.T
-    second = np.einsum("ka,ka->k", interactions.vectors, interactions.vectors @ (generator @ generator).T)
-    return delta, second
+    field = np.empty(interactions.size)
+    curvature = contractions.affine_derivatives(
+        interactions.i, interactions.j, interactions.vectors.reshape(-1), interactions.g1, interactions.g2,
+        generator.reshape(-1), (generator @ generator).reshape(-1), field, interactions.box,
+    )  # fmt: skip
+    return curvature, field.reshape(interactions.n_particles, -1)
 
 
 def shear_strain_coupling(interactions: Interactions, strain: str) -> np.ndarray:
-    """Xi = d2U / dgamma dx (after Eq. 29), per bond 4 g'' (x.delta) x + 2 g' delta.
+    """Xi = d2U / dgamma dx (after Eq. 29), per bond 4 g'' (x.delta) x + 2 g' delta, with delta = E x.
 
     Returns
     -------
     ndarray, shape=(N, d)
         Contract with a mode for its nu.
     """
-    delta, _ = _affine(interactions, strain)
-    along = np.einsum("ka,ka->k", interactions.vectors, delta)
-    bond = 4.0 * (interactions.g2 * along)[:, None] * interactions.vectors + 2.0 * interactions.g1[:, None] * delta
-    field = np.empty((interactions.n_particles, interactions.dimension))
-    for a in range(interactions.dimension):
-        field[:, a] = np.bincount(interactions.i, bond[:, a], interactions.n_particles)
-        field[:, a] -= np.bincount(interactions.j, bond[:, a], interactions.n_particles)
-    return field
+    return _affine(interactions, strain)[1]
 
 
 def affine_modulus(interactions: Interactions, strain: str) -> float:
     """Born term, d2U/dgamma2 / V of an affine deformation: sum 4 g'' (x.delta)^2 + 2 g' (delta.delta + x.E^2 x)."""
-    delta, second = _affine(interactions, strain)
-    along = np.einsum("ka,ka->k", interactions.vectors, delta)
-    curvature = 4.0 * interactions.g2 * along**2
-    curvature += 2.0 * interactions.g1 * (np.einsum("ka,ka->k", delta, delta) + second)
-    return float(curvature.sum() / interactions.volume)
+    return _affine(interactions, strain)[0] / interactions.volume
 
 
-def _solver(interactions: Interactions, tolerance: float) -> Callable[[np.ndarray], np.ndarray]:
-    """f -> M^+ f: a factorisation in 2D, preconditioned conjugate gradients otherwise."""
+def _solve(interactions: Interactions, forces: np.ndarray, tolerance: float) -> np.ndarray:
+    """M^+ f of several fields, shape=(n, N, d): a factorisation in 2D, conjugate gradients otherwise."""
     if interactions.dimension == 2:
-        return pseudo_inverse(interactions)
-    rows, blocks = interactions.rows, block_jacobi(interactions)
-    most = 20 * interactions.size
-
-    def solve(f: np.ndarray) -> np.ndarray:
-        solution, iterations = linear_solver.solve(
-            rows, blocks, interactions.to_rows(f), tolerance, most, interactions.box
-        )
-        if not 0 <= iterations < most:
-            raise ArithmeticError("conjugate gradients on M did not converge: M is not positive definite")
-        return interactions.from_rows(solution).reshape(f.shape)
-
-    return solve
+        apply = pseudo_inverse(interactions)
+        return np.stack([apply(f) for f in forces])
+    return solve_together(interactions, forces, tolerance)
 
 
 def nonaffine_velocities(interactions: Interactions, tolerance: float = SOLVE_TOLERANCE) -> np.ndarray:
@@ -116,33 +98,29 @@ def nonaffine_velocities(interactions: Interactions, tolerance: float = SOLVE_TO
     ArithmeticError
         When M is not positive definite.
     """
-    return _velocities(interactions, _couplings(interactions), tolerance)
+    couplings = np.stack([shear_strain_coupling(interactions, strain) for strain in STRAINS(interactions.dimension)])
+    return _velocities(interactions, couplings, tolerance)
 
 
-def _for_each_strain(dimension: int, linear: Callable[[str], np.ndarray]) -> np.ndarray:
-    """What depends linearly on E, stacked over `STRAINS`: computed for the independent ones alone.
+def _independent(dimension: int) -> tuple[str, ...]:
+    """Strains of which the others are differences: pure shear in the plane of a and b is that of x and b, less x and a."""
+    return tuple(s for s in STRAINS(dimension) if s.startswith("simple") or s.startswith(f"pure_{AXES[0]}"))
 
-    Pure shear in the plane of a and b is that of x and b, less that of x and a.
-    """
-    found: dict[str, np.ndarray] = {}
+
+def _of_every_strain(dimension: int, independent: np.ndarray) -> np.ndarray:
+    """What depends linearly on E, for `STRAINS`, from what it is for the independent ones."""
+    found = dict(zip(_independent(dimension), independent, strict=True))
     for strain in STRAINS(dimension):
-        kind, plane = strain.split("_")
-        first, second = (found.get(f"pure_{AXES[0]}{axis}") for axis in plane)
-        # those of the planes with x come before the others
-        if kind == "pure" and first is not None and second is not None:
-            found[strain] = second - first
-        else:
-            found[strain] = linear(strain)
-    return np.stack(list(found.values()))
-
-
-def _couplings(interactions: Interactions) -> np.ndarray:
-    return _for_each_strain(interactions.dimension, lambda strain: shear_strain_coupling(interactions, strain))
+        if strain not in found:
+            a, b = strain.removeprefix("pure_")
+            found[strain] = found[f"pure_{AXES[0]}{b}"] - found[f"pure_{AXES[0]}{a}"]
+    return np.stack([found[strain] for strain in STRAINS(dimension)])
 
 
 def _velocities(interactions: Interactions, couplings: np.ndarray, tolerance: float) -> np.ndarray:
-    solve, strains = _solver(interactions, tolerance), STRAINS(interactions.dimension)
-    return _for_each_strain(interactions.dimension, lambda strain: -solve(couplings[strains.index(strain)]))
+    strains = STRAINS(interactions.dimension)
+    independent = [strains.index(strain) for strain in _independent(interactions.dimension)]
+    return _of_every_strain(interactions.dimension, -_solve(interactions, couplings[independent], tolerance))
 
 
 def shear_moduli(interactions: Interactions, velocities: np.ndarray | None = None) -> np.ndarray:
@@ -154,13 +132,12 @@ def shear_moduli(interactions: Interactions, velocities: np.ndarray | None = Non
     -------
     ndarray, shape=(n_strains,)
     """
-    couplings = _couplings(interactions)
+    affine = [_affine(interactions, strain) for strain in STRAINS(interactions.dimension)]
+    born, couplings = np.array([curvature for curvature, _ in affine]), np.stack([field for _, field in affine])
     if velocities is None:
         velocities = _velocities(interactions, couplings, MODULUS_TOLERANCE)
-    strains = STRAINS(interactions.dimension)
-    born = np.array([affine_modulus(interactions, strain) for strain in strains])
     pairs = zip(couplings, velocities, strict=True)
-    return born + np.array([_relaxation(interactions, *pair) for pair in pairs]) / interactions.volume
+    return (born + np.array([_relaxation(interactions, *pair) for pair in pairs])) / interactions.volume
 
 
 def _relaxation(interactions: Interactions, coupling: np.ndarray, velocity: np.ndarray) -> float:

@@ -50,6 +50,33 @@ def hessian_product(first, second, vectors, g1, g2, z, out, box):
 
 
 @njit(cache=True, fastmath=True, error_model="numpy")
+def affine_derivatives(first, second, vectors, g1, g2, generator, square, out, box):
+    """d2U/dgamma2 of x -> exp(gamma E) x, and out = d2U/dgamma dx, from E and E^2, flat (d*d,)."""
+    d = np.uint64(len(box))
+    out[:] = 0.0
+    curvature = 0.0
+    for k in range(np.uint64(first.size)):
+        i, j = np.uint64(first[k]) * d, np.uint64(second[k]) * d
+        along, spread = 0.0, 0.0
+        for a in range(d):
+            moved, bent = 0.0, 0.0
+            for b in range(d):
+                moved += generator[a * d + b] * vectors[k * d + b]
+                bent += square[a * d + b] * vectors[k * d + b]
+            along += vectors[k * d + a] * moved
+            spread += moved * moved + vectors[k * d + a] * bent
+        curvature += 4.0 * g2[k] * along * along + 2.0 * g1[k] * spread
+        for a in range(d):
+            moved = 0.0
+            for b in range(d):
+                moved += generator[a * d + b] * vectors[k * d + b]
+            t = 4.0 * g2[k] * along * vectors[k * d + a] + 2.0 * g1[k] * moved
+            out[i + a] += t
+            out[j + a] -= t
+    return curvature
+
+
+@njit(cache=True, fastmath=True, error_model="numpy")
 def cubic_scalars(first, second, vectors, g1, g2, g3, z, box):
     """M:zz and U3:zzz, not normalised."""
     m, t = 0.0, 0.0

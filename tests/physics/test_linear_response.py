@@ -1,0 +1,139 @@
+"""Several fields at once in single precision, refined: against products and solves of one field in double precision."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from numba import njit
+
+from nqe_core import Interactions, hessian, linear_response
+from nqe_core.hessian_matrix import block_jacobi
+from nqe_core.kernels import field_solver, linear_solver
+from nqe_core.kernels.field_lanes import FIELDS, WIDTH
+
+NAMES = ("ipl3d", "poly3d", "ipl4d")
+
+
+@njit
+def product(bonds, z, out, box):
+    field_solver.product_of_fields(bonds, z, out, box)
+
+
+@pytest.fixture(params=NAMES)
+def bonds(request, glasses) -> Interactions:
+    return glasses(request.param).interactions
+
+
+def balanced_fields(bonds: Interactions, number: int, seed: int = 3) -> np.ndarray:
+    fields = np.random.default_rng(seed).standard_normal((number, bonds.n_particles, bonds.dimension))
+    return fields - fields.mean(axis=1, keepdims=True)
+
+
+def exact(bonds: Interactions, fields: np.ndarray) -> np.ndarray:
+    values, vectors = np.linalg.eigh(hessian(bonds).toarray())
+    values, vectors = values[bonds.dimension :], vectors[:, bonds.dimension :]
+    return np.stack([(vectors @ (vectors.T @ f.ravel() / values)).reshape(f.shape) for f in fields])
+
+
+def test_product_of_fields_is_that_of_each(bonds):
+    singles, number, d = linear_response._Singles(bonds), FIELDS[bonds.dimension], bonds.dimension
+    fields = balanced_fields(bonds, number)
+    z, out = np.zeros((bonds.n_particles, WIDTH), np.float32), np.empty(bonds.n_particles * WIDTH, np.float32)
+    for f, field in enumerate(fields):
+        for a in range(d):
+            z[:, a * number + f] = field[bonds.order, a]
+    product(singles.bonds, z.ravel(), out, bonds.box)
+    out = out.reshape(z.shape)
+    for f, field in enumerate(fields):
+        wanted = bonds.hessian_product(field)[bonds.order] * singles.softness
+        found = out[:, [a * number + f for a in range(d)]]
+        assert np.abs(found - wanted).max() < 3e-6 * np.abs(wanted).max()
+    assert not out[:, number * d :].any()
+
+
+@pytest.mark.parametrize("tolerance", [1e-4, 1e-8, 1e-12])
+def test_solutions_have_the_residual_that_is_asked_for(bonds, tolerance):
+    forces = balanced_fields(bonds, FIELDS[bonds.dimension] + 2)
+    found = linear_response.solve_together(bonds, forces, tolerance)
+    for field, force in zip(found, forces, strict=True):
+        residual = bonds.hessian_product(field) - force
+        assert np.linalg.norm(residual) <= tolerance * np.linalg.norm(force)
+        assert np.abs(field.mean(axis=0)).max() < 1e-12 * np.abs(field).max()
+
+
+def test_solutions_are_those_of_an_exact_inverse(bonds):
+    forces = balanced_fields(bonds, 3)
+    found, wanted = linear_response.solve_together(bonds, forces, 1e-11), exact(bonds, forces)
+    assert np.linalg.norm(found - wanted) < 1e-7 * np.linalg.norm(wanted)
+
+
+def test_single_precision_alone_does_it(bonds, monkeypatch):
+    """No way back to double precision is taken for a stable glass, or nothing would be gained and nobody would notice."""
+    monkeypatch.setattr(linear_response, "_in_double", None)
+    linear_response.solve_together(bonds, balanced_fields(bonds, 2), 1e-8)
+
+
+def test_as_many_iterations_as_in_double_precision(bonds):
+    """The diagonal blocks are those of the double solver, component by component: wrong ones only take longer."""
+    singles, tolerance = linear_response._Singles(bonds), 1e-4
+    forces = balanced_fields(bonds, 1)
+    one = linear_solver.solve(
+        bonds.rows, block_jacobi(bonds), bonds.to_rows(forces[0]), tolerance, bonds.size, bonds.box
+    )[1]
+    rows = np.zeros((bonds.n_particles, WIDTH), np.float32)
+    rows[:, [a * FIELDS[bonds.dimension] for a in range(bonds.dimension)]] = forces[0][bonds.order]
+    together = field_solver.solve_fields(singles.bonds, rows.ravel(), tolerance, bonds.size, bonds.box)[1]
+    assert abs(together - one) <= 2
+
+
+def test_fields_do_not_feel_each_other(bonds):
+    forces = balanced_fields(bonds, FIELDS[bonds.dimension])
+    forces[1] *= 1e8
+    forces[2] = 0.0
+    together = linear_response.solve_together(bonds, forces, 1e-8)
+    assert not together[2].any()
+    for field, force in zip(together, forces, strict=True):
+        alone = linear_response.solve_together(bonds, force[None], 1e-8)[0]
+        assert np.linalg.norm(field - alone) <= 1e-5 * np.linalg.norm(alone)
+
+
+@pytest.mark.parametrize("unit", [1e-30, 1e30])
+def test_units_beyond_single_precision(bonds, unit):
+    scaled = dataclasses.replace(bonds, g1=bonds.g1 * unit, g2=bonds.g2 * unit, g3=bonds.g3 * unit, g4=bonds.g4 * unit)
+    forces = balanced_fields(bonds, 2)
+    found = linear_response.solve_together(scaled, forces * 1e-25, 1e-8)
+    wanted = linear_response.solve_together(bonds, forces, 1e-8) * 1e-25 / unit
+    assert np.linalg.norm(found - wanted) < 1e-5 * np.linalg.norm(wanted)
+
+
+def test_net_force_does_not_count(bonds):
+    forces = balanced_fields(bonds, 2)
+    pushed = linear_response.solve_together(bonds, forces + 3.0, 1e-8)
+    wanted = linear_response.solve_together(bonds, forces, 1e-8)
+    assert np.linalg.norm(pushed - wanted) < 1e-5 * np.linalg.norm(wanted)
+
+
+def test_hopeless_rounds_are_left_to_double_precision(bonds, monkeypatch):
+    """When single precision gives up, or goes nowhere, the answer is as good."""
+    forces, asked = balanced_fields(bonds, 2), []
+
+    def fails(*arguments):
+        asked.append(arguments)
+        return arguments[1], -1
+
+    monkeypatch.setattr(linear_response, "solve_fields", fails)
+    found = linear_response.solve_together(bonds, forces, 1e-8)
+    assert asked
+    for field, force in zip(found, forces, strict=True):
+        assert np.linalg.norm(bonds.hessian_product(field) - force) < 2e-8 * np.linalg.norm(force)
+
+    monkeypatch.setattr(linear_response, "solve_fields", lambda bonds, rhs, *_: (np.zeros_like(rhs), 1))
+    again = linear_response.solve_together(bonds, forces, 1e-8)
+    np.testing.assert_array_equal(again, found)
+
+
+def test_unstable_glass_is_refused(glasses):
+    glass = glasses("ipl3d")
+    liquid = Interactions.of(glass.liquid, glass.model)
+    with pytest.raises(ArithmeticError, match="not positive definite"):
+        linear_response.solve_together(liquid, balanced_fields(liquid, 2), 1e-10)
