@@ -112,7 +112,7 @@ def _of_every_strain(dimension: int, independent: np.ndarray) -> np.ndarray:
     found = dict(zip(_independent(dimension), independent, strict=True))
     for strain in STRAINS(dimension):
         if strain not in found:
-            a, b = strain.removeprefix("pure_")
+            a, b = tuple(strain.removeprefix("pure_"))
             found[strain] = found[f"pure_{AXES[0]}{b}"] - found[f"pure_{AXES[0]}{a}"]
     return np.stack([found[strain] for strain in STRAINS(dimension)])
 

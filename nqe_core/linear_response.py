@@ -116,9 +116,7 @@ def _in_double(singles: _Singles, f: np.ndarray, tolerance: float) -> np.ndarray
     """M^+ f by conjugate gradients in double precision."""
     glass = singles.interactions
     most = 20 * glass.size
-    solution, iterations = linear_solver.solve(
-        glass.rows, singles.blocks, glass.to_rows(f), tolerance, most, glass.box
-    )
+    solution, iterations = linear_solver.solve(glass.rows, singles.blocks, glass.to_rows(f), tolerance, most, glass.box)
     if not 0 <= iterations < most:
         raise ArithmeticError("conjugate gradients on M did not converge: M is not positive definite")
     return glass.from_rows(solution).reshape(f.shape)
