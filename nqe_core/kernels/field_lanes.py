@@ -4,12 +4,11 @@ A particle's row holds component a of field f at place a * F + f. What one bond 
 instructions that `lanes` needs for one field in double precision.
 """
 
-import operator
-
 from llvmlite import ir
 from numba.core import types
-from numba.core.typing.templates import AbstractTemplate, infer_global, signature
-from numba.extending import intrinsic, lower_builtin, models, register_model
+from numba.extending import intrinsic, models, register_model
+
+from nqe_core.kernels.lanes import teach_arithmetic
 
 WIDTH = 16
 FIELDS = {3: 5, 4: 4}  # by dimension
@@ -99,38 +98,4 @@ def turned(typingctx, values, box):
     return field_lanes(values, box), lambda context, builder, sig, args: _shuffled(builder, args[0], places)
 
 
-class _Elementwise(AbstractTemplate):
-    def generic(self, args, keywords):
-        if len(args) == 2 and all(isinstance(argument, FieldLanes) for argument in args):
-            return signature(args[0], *args)
-        return None
-
-
-class _Product(AbstractTemplate):
-    def generic(self, args, keywords):
-        if len(args) == 2 and isinstance(args[0], FieldLanes) and args[1] in (field_lanes, types.float32):
-            return signature(args[0], *args)
-        return None
-
-
-def _arithmetic(operation, instruction):
-    inplace = getattr(operator, f"i{operation.__name__}")
-    template = _Product if operation is operator.mul else _Elementwise
-    for symbol in (operation, inplace):
-        infer_global(symbol)(type(f"FieldLanes_{symbol.__name__}", (template,), {"key": symbol}))
-
-        @lower_builtin(symbol, FieldLanes, FieldLanes)
-        def elementwise(context, builder, sig, args):
-            return getattr(builder, instruction)(*args)
-
-    if operation is operator.mul:
-        for symbol in (operation, inplace):
-
-            @lower_builtin(symbol, FieldLanes, types.Float)
-            def scaled(context, builder, sig, args):
-                one = builder.insert_element(ir.Constant(REGISTER, ir.Undefined), args[1], ir.Constant(COUNT, 0))
-                return builder.fmul(args[0], _shuffled(builder, one, [0] * WIDTH))
-
-
-for _operation, _instruction in ((operator.add, "fadd"), (operator.sub, "fsub"), (operator.mul, "fmul")):
-    _arithmetic(_operation, _instruction)
+teach_arithmetic(FieldLanes, types.float32)

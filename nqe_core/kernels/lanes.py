@@ -39,7 +39,7 @@ def _lanes_of(box):
 
 
 def _broadcast(builder, number, width):
-    vector = ir.VectorType(DOUBLE, width)
+    vector = ir.VectorType(number.type, width)
     one = builder.insert_element(ir.Constant(vector, ir.Undefined), number, ir.Constant(ir.IntType(32), 0))
     return builder.shuffle_vector(one, one, ir.Constant(ir.VectorType(ir.IntType(32), width), [0] * width))
 
@@ -180,40 +180,46 @@ def total(typingctx, values):
     return types.float64(values), generate
 
 
-class _Elementwise(AbstractTemplate):
-    def generic(self, args, keywords):
-        if len(args) == 2 and isinstance(args[0], Lanes) and args[0] == args[1]:
+def teach_arithmetic(kind, number):
+    """+, - and * of two values of a register's type, and * with a number of `kind`'s own precision.
+
+    Parameters
+    ----------
+    kind : type
+        Class of numba types; values of two are only combined when these are equal.
+    number : numba type
+        Of the numbers in the register.
+    """
+
+    def alike(self, args, keywords):
+        if len(args) == 2 and isinstance(args[0], kind) and args[1] in self.partners(args[0]):
             return signature(args[0], *args)
         return None
 
+    def teach(operation, instruction):
+        scales = operation is operator.mul
+        for symbol in (operation, getattr(operator, f"i{operation.__name__}")):
+            rule = {
+                "key": symbol, "generic": alike,
+                "partners": staticmethod(lambda own: (own, number) if scales else (own,)),
+            }  # fmt: skip
+            infer_global(symbol)(type(f"{kind.__name__}_{symbol.__name__}", (AbstractTemplate,), rule))
 
-class _Product(AbstractTemplate):
-    def generic(self, args, keywords):
-        if len(args) == 2 and isinstance(args[0], Lanes) and args[1] in (args[0], types.float64):
-            return signature(args[0], *args)
-        return None
+            @lower_builtin(symbol, kind, kind)
+            def elementwise(context, builder, sig, args):
+                return getattr(builder, instruction)(*args)
 
+            if scales:
 
-def _arithmetic(operation, instruction):
-    inplace = getattr(operator, f"i{operation.__name__}")
-    template = _Product if operation is operator.mul else _Elementwise
-    for symbol in (operation, inplace):
-        infer_global(symbol)(type(f"Lanes_{symbol.__name__}", (template,), {"key": symbol}))
+                @lower_builtin(symbol, kind, types.Float)
+                def scaled(context, builder, sig, args):
+                    return builder.fmul(args[0], _broadcast(builder, args[1], args[0].type.count))
 
-        @lower_builtin(symbol, Lanes, Lanes)
-        def elementwise(context, builder, sig, args):
-            return getattr(builder, instruction)(*args)
-
-    if operation is operator.mul:
-        for symbol in (operation, inplace):
-
-            @lower_builtin(symbol, Lanes, types.Float)
-            def scaled(context, builder, sig, args):
-                return builder.fmul(args[0], _broadcast(builder, args[1], sig.args[0].width))
+    for operation, instruction in ((operator.add, "fadd"), (operator.sub, "fsub"), (operator.mul, "fmul")):
+        teach(operation, instruction)
 
 
-for _operation, _instruction in ((operator.add, "fadd"), (operator.sub, "fsub"), (operator.mul, "fmul")):
-    _arithmetic(_operation, _instruction)
+teach_arithmetic(Lanes, types.float64)
 
 
 @njit(cache=True, error_model="numpy", inline="always")
