@@ -6,8 +6,7 @@
     python benchmarks/relaxation.py check                 # energies against the integral of the heat capacity
     python benchmarks/relaxation.py table                 # what docs/samplers.md shows
 
-Each run is one `nqe relaxation`; its line goes to config/relaxation.tsv, its curves to results/relaxation/. The line of
-T = 0.35, where no burn-in would be long enough, comes from `benchmarks/replicas.py follow small small_below --enter`.
+Each run is one `nqe relaxation`; its line goes to config/relaxation.tsv, its curves to results/relaxation/.
 """
 
 from __future__ import annotations
@@ -23,12 +22,13 @@ import matplotlib
 import numpy as np
 from scipy.interpolate import CubicSpline
 
-from nqe_core.relaxation_table import read_relaxation
+from nqe_core.relaxation_table import Measured, read_relaxation
 
 ROOT = Path(__file__).resolve().parents[1]
 TABLE = ROOT / "config/relaxation.tsv"
 CURVES = ROOT / "results/relaxation"
 SEED = 20200323
+SMALL = 500  # particles at most where a liquid is followed through all temperatures
 
 # Sweeps: 100 times the longer one of overlap and scattering, and more where that is cheap, so that both have an error
 # of a few per cent; burn-in: 30 times. More than one swap in ten moves only takes time from the places (POLY).
@@ -42,7 +42,22 @@ RUNS: dict[str, list[str]] = {
     "poly3d_t070": [*POLY, *"--temperature 0.7 --walkers 8 --sweeps 100000 --burn-in 20000".split()],
     "poly3d_t050": [*POLY, *"--temperature 0.5 --walkers 8 --sweeps 250000 --burn-in 60000".split()],
     "poly3d_t042": [*POLY, *"--temperature 0.42 --walkers 6 --sweeps 300000 --burn-in 100000".split()],
+    # walkers of N = 200, or it would take hours
+    "poly3d_t035": "--model poly3d --n-particles 200 --swap-fraction 0.1 --temperature 0.35 --walkers 6 "
+    "--sweeps 2000000 --burn-in 4800000".split(),
 }
+# how they grow with N
+LARGER = {
+    "ipl2d_t200_n6400": "--model ipl2d --n-particles 6400 --temperature 2 --walkers 4 --sweeps 12000 --burn-in 4000",
+    "ipl2d_t200_n25600": "--model ipl2d --n-particles 25600 --temperature 2 --walkers 3 --sweeps 8000 --burn-in 4000",
+    "ipl3d_t200_n2048": "--model ipl3d --n-particles 2048 --temperature 2 --walkers 6 --sweeps 10000 --burn-in 2000",
+    "ipl3d_t200_n8192": "--model ipl3d --n-particles 8192 --temperature 2 --walkers 4 --sweeps 5000 --burn-in 2000",
+    "ipl3d_t200_n32768": "--model ipl3d --n-particles 32768 --temperature 2 --walkers 3 --sweeps 3000 --burn-in 2000",
+    "ipl4d_t200_n10000": "--model ipl4d --n-particles 10000 --temperature 2 --walkers 3 --sweeps 3000 --burn-in 1500",
+    "poly3d_t130_n2000": f"{' '.join(POLY)} --n-particles 2000 --temperature 1.3 --walkers 4 --sweeps 12000 --burn-in 4000",
+    "poly3d_t050_n2000": f"{' '.join(POLY)} --n-particles 2000 --temperature 0.5 --walkers 4 --sweeps 90000 --burn-in 50000",
+}
+RUNS |= {name: options.split() for name, options in LARGER.items()}
 # the classical sampler, for the same energies
 CLASSICAL = {
     "ipl3d_t200_classical": "--model ipl3d --n-particles 500 --temperature 2 --walkers 8 --sweeps 20000 --burn-in 3000",
@@ -72,12 +87,18 @@ def measure(names: list[str]) -> None:
             subprocess.run(command, check=True)
 
 
+def small_polydisperse() -> list[Measured]:
+    """The lines of the polydisperse liquid by the hybrid sampler, one for each temperature."""
+    lines = [line for line in read_relaxation(TABLE) if line.model == "poly3d" and line.sampler == "hybrid"]
+    return [line for line in lines if line.n_particles <= SMALL]
+
+
 def plot(path: Path) -> None:
     """Relaxation times against the inverse temperature, and how the overlap falls at each temperature."""
     matplotlib.use("Agg")
     from matplotlib import pyplot as plt
 
-    lines = [line for line in read_relaxation(TABLE) if line.model == "poly3d" and line.sampler == "hybrid"]
+    lines = small_polydisperse()
     inverse = np.array([1 / line.temperature for line in lines])
     figure, (left, right) = plt.subplots(1, 2, figsize=(7, 2.8), layout="constrained")
     for name, colour in (
@@ -135,8 +156,7 @@ def _shown(value: float, error: float) -> str:
 
 def check(draws: int = 2000) -> None:
     """Energy differences between temperatures, measured and from the heat capacities, which fluctuations give."""
-    lines = [line for line in read_relaxation(TABLE) if line.model == "poly3d" and line.sampler == "hybrid"]
-    lines.sort(key=lambda line: line.temperature)
+    lines = sorted(small_polydisperse(), key=lambda line: line.temperature)
     temperature = np.array([line.temperature for line in lines])
     heat = np.array([line.heat_capacity for line in lines])
     noise = np.random.default_rng(0).normal(size=(draws, heat.size)) * [line.heat_capacity_error for line in lines]

@@ -71,8 +71,9 @@ class Measured:
         return max(self.tau_overlap, self.tau_scattering)
 
     def tau_at(self, n_particles: int) -> float:
-        """`tau` for another N: the hybrid sampler's time step, and with it what a sweep does, falls as N^(-1/4)."""
-        return self.tau * ((n_particles / self.n_particles) ** 0.25 if self.sampler == "hybrid" else 1.0)
+        """`tau` for N particles: the hybrid sampler's time step, and what a sweep does, falls at most as N^(-1/4)."""
+        larger = max(1.0, n_particles / self.n_particles)
+        return self.tau * (larger**0.25 if self.sampler == "hybrid" else 1.0)
 
 
 COLUMNS = {field.name: {"int": int, "float": float, "str": str}[field.type] for field in fields(Measured)}
@@ -125,16 +126,20 @@ def add_to_table(path: str | Path, measured: Measured) -> None:
 def relaxation_time(
     table: Iterable[Measured], model: str, temperature: float, n_particles: int, sampler: str
 ) -> float | None:
-    """Sweeps in which a liquid of N particles forgets places, from the longest of the matching lines.
+    """Sweeps in which a liquid of N particles forgets places, from the matching lines nearest in N: the longest of them.
 
     Returns
     -------
     float or None
         None when the model was not measured at this temperature with this sampler.
     """
-    times = [
-        line.tau_at(n_particles)
+    matching = [
+        line
         for line in table
         if line.model == model and line.sampler == sampler and abs(line.temperature - temperature) < SAME_TEMPERATURE
     ]
-    return max(times, default=None) if all(map(math.isfinite, times)) else math.inf
+    if not matching:
+        return None
+    nearest = min((line.n_particles for line in matching), key=lambda n: abs(math.log(n / n_particles)))
+    times = [line.tau_at(n_particles) for line in matching if line.n_particles == nearest]
+    return max(times) if all(map(math.isfinite, times)) else math.inf

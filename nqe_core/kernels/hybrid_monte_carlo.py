@@ -1,8 +1,10 @@
 """Hybrid Monte Carlo: collective displacements along trajectories of molecular dynamics, accepted as a whole.
 
-S. Duane et al., Phys. Lett. B 195, 216 (1987): fresh Maxwell-Boltzmann velocities, a stretch of velocity Verlet, and a
-Metropolis test on the total energy. Velocity Verlet is reversible and preserves phase-space volume, so the test makes
-the sampling exact whatever the time step; a long step only costs acceptance.
+S. Duane et al., Phys. Lett. B 195, 216 (1987): fresh Maxwell-Boltzmann velocities, a stretch of dynamics, and a
+Metropolis test on the total energy. The dynamics is the minimum-norm integrator of second order with two forces a step
+(I. P. Omelyan, I. M. Mryglod and R. Folk, Comput. Phys. Commun. 151, 272 (2003), Eq. 31): at equal cost its energy
+errors are a tenth of velocity Verlet's. It is reversible and preserves phase-space volume, so the test makes the
+sampling exact whatever the time step; a long step only costs acceptance.
 """
 
 import numpy as np
@@ -13,20 +15,20 @@ from nqe_core.kernels.forces import force_scratch, pair_forces, pair_sums
 from nqe_core.kernels.monte_carlo import ENERGY, FARTHEST, HUGE, STEP, swap
 from nqe_core.kernels.monte_carlo_lists import list_wide
 
+# share of a step that positions drift before its first force, and after its second
+DRIFT = 0.1931833275037836
+
 
 @njit(cache=True, fastmath=True, error_model="numpy")
-def half_kick(v, f, dt):
-    """v += f dt / 2, at unit mass; returns the kinetic energy after it."""
-    kinetic = 0.0
-    for k in range(np.uint64(v.size)):
-        v[k] += 0.5 * dt * f[k]
-        kinetic += v[k] * v[k]
-    return 0.5 * kinetic
+def advance(x, v, dt):
+    """x += v dt: a drift; with velocities and forces, at unit mass, a kick."""
+    for k in range(np.uint64(x.size)):
+        x[k] += dt * v[k]
 
 
 @njit(cache=True, error_model="numpy")
 def trajectory(position, diameters, box, potential, nonadditivity, skin, energy, temperature, steps, dt, noise, chance):
-    """`steps` of velocity Verlet from random velocities, kept or not.
+    """`steps` time steps, of two forces each, from random velocities, kept or not.
 
     Parameters
     ----------
@@ -54,18 +56,22 @@ def trajectory(position, diameters, box, potential, nonadditivity, skin, energy,
     identity = np.arange(diameters.size).astype(np.uint32)
     start, partner, inverse_lambda2, built = build(x, v, size, identity, box, cutoff, nonadditivity, skin)
     f, scratch = np.empty(x.size), force_scratch(box, diameters.size)
-    pair_forces(x, start, partner, inverse_lambda2, box, potential, f, scratch)
     before = energy + 0.5 * np.sum(v * v)
-    kinetic = 0.0
-    for _ in range(steps):
-        half_kick(v, f, dt)
-        x += dt * v
+    advance(x, v, DRIFT * dt)
+    for force in range(2 * steps):
         if moved_too_far(x, built, box, skin):
             start, partner, inverse_lambda2, built = build(x, v, size, identity, box, cutoff, nonadditivity, skin)
         pair_forces(x, start, partner, inverse_lambda2, box, potential, f, scratch)
-        kinetic = half_kick(v, f, dt)
+        advance(v, f, 0.5 * dt)
+        if force % 2 == 0:
+            advance(x, v, (1.0 - 2.0 * DRIFT) * dt)
+        elif force < 2 * steps - 1:
+            advance(x, v, 2.0 * DRIFT * dt)
+    advance(x, v, DRIFT * dt)
+    if moved_too_far(x, built, box, skin):
+        start, partner, inverse_lambda2, built = build(x, v, size, identity, box, cutoff, nonadditivity, skin)
     after = pair_sums(x, start, partner, inverse_lambda2, box, potential)[0]
-    change = after + kinetic - before
+    change = after + 0.5 * np.sum(v * v) - before
     probability = 1.0 if change <= 0.0 else np.exp(-change / temperature)
     # a diverged trajectory is not a number and fails the comparison
     if not chance < probability:

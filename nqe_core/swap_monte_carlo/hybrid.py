@@ -10,11 +10,11 @@ from nqe_core.kernels.monte_carlo import ENERGY, STEP, TRACE_DISPLACEMENTS, TRAC
 from nqe_core.models import Model
 from nqe_core.swap_monte_carlo.walker import MonteCarloResult, Walker, sample
 
-# Of one trajectory. At T = 0.5 the 3D polydisperse liquid relaxes in 2,600 time steps with 22 a trajectory, and in
-# 1,800 with 45: the particles should cross their cages before their velocities are drawn anew.
-TRAJECTORY_STEPS = 40
+# Time steps, of two forces each, of one trajectory: the particles should cross their cages before their velocities are
+# drawn anew.
+TRAJECTORY_STEPS = 20
 TARGET_ACCEPTANCE = 0.75  # of trajectories
-FIRST_TIME_STEP, LONGEST_TIME_STEP = 0.006, 0.02  # before tuning, for 500 particles; upper limit of tuning
+FIRST_TIME_STEP, LONGEST_TIME_STEP = 0.012, 0.04  # before tuning, for 500 particles; upper limit of tuning
 SKIN = 0.45  # of the pair list during a trajectory
 
 
@@ -24,7 +24,7 @@ class HybridWalker(Walker):
     Parameters
     ----------
     trajectory_steps : int
-        Time steps of a trajectory.
+        Time steps of a trajectory, each with two evaluations of the forces.
     target : float
         Acceptance of trajectories that tuning steers to.
     skin : float
@@ -45,15 +45,15 @@ class HybridWalker(Walker):
             step = FIRST_TIME_STEP * (500.0 / configuration.n_particles) ** 0.25
         super().__init__(configuration, model, temperature, rng, swap_fraction, step, **options)
         self.rng, self.target, self.skin = rng, target, skin
-        # a time step counts as a sweep's displacements
-        self.sweeps_per_cycle = round(trajectory_steps / (1.0 - swap_fraction))
+        # an evaluation of the forces counts as a sweep's displacements
+        self.sweeps_per_cycle = round(2 * trajectory_steps / (1.0 - swap_fraction))
 
     def attempts(self, sweeps: int) -> tuple[int, int]:
         return int(self.time_steps(sweeps) > 0), round(self.swap_fraction * sweeps * self.n)
 
     def time_steps(self, sweeps: int) -> int:
-        """Time steps in a cycle of `sweeps` sweeps: one stands for N attempted displacements."""
-        return round((1.0 - self.swap_fraction) * sweeps)
+        """Time steps in a cycle of `sweeps` sweeps: each of their two forces stands for N attempted displacements."""
+        return round((1.0 - self.swap_fraction) * sweeps / 2)
 
     def run(self, sweeps: int, gains: np.ndarray) -> np.ndarray:
         swaps, steps = self.attempts(sweeps)[1], self.time_steps(sweeps)

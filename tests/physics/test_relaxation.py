@@ -198,9 +198,18 @@ def test_the_table_keeps_comments_and_replaces_what_is_measured_again(tmp_path):
 def test_relaxation_times_of_other_sizes(tmp_path):
     table = [a_line(tau_overlap=100.0, tau_scattering=90.0), a_line(temperature=1.3, tau_overlap=math.inf)]
     assert relaxation_time(table, "poly3d", 0.5, 8000, "hybrid") == pytest.approx(200.0)
+    assert relaxation_time(table, "poly3d", 0.5, 200, "hybrid") == 100.0
     assert relaxation_time(table, "poly3d", 1.3, 500, "hybrid") == math.inf
     assert relaxation_time(table, "poly3d", 0.5, 500, "metropolis") is None
     assert relaxation_time(table, "ipl3d", 0.5, 500, "hybrid") is None
+    table += [
+        a_line(n_particles=8000, tau_overlap=130.0, tau_scattering=90.0, swap_fraction=0.1),
+        a_line(n_particles=8000, tau_overlap=140.0, tau_scattering=90.0, swap_fraction=0.2),
+    ]
+    # the nearest size, by its ratio; of what is measured there the longest
+    assert [relaxation_time(table, "poly3d", 0.5, n, "hybrid") for n in (1999, 2001, 8000)] == [
+        pytest.approx(100.0 * (1999 / 500) ** 0.25), 140.0, 140.0
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(
