@@ -51,9 +51,9 @@ LARGER = {
     "ipl2d_t200_n6400": "--model ipl2d --n-particles 6400 --temperature 2 --walkers 4 --sweeps 12000 --burn-in 4000",
     "ipl2d_t200_n25600": "--model ipl2d --n-particles 25600 --temperature 2 --walkers 3 --sweeps 8000 --burn-in 4000",
     "ipl3d_t200_n2048": "--model ipl3d --n-particles 2048 --temperature 2 --walkers 6 --sweeps 10000 --burn-in 2000",
-    "ipl3d_t200_n8192": "--model ipl3d --n-particles 8192 --temperature 2 --walkers 4 --sweeps 5000 --burn-in 2000",
-    "ipl3d_t200_n32768": "--model ipl3d --n-particles 32768 --temperature 2 --walkers 3 --sweeps 3000 --burn-in 2000",
-    "ipl4d_t200_n10000": "--model ipl4d --n-particles 10000 --temperature 2 --walkers 3 --sweeps 3000 --burn-in 1500",
+    "ipl3d_t200_n8192": "--model ipl3d --n-particles 8192 --temperature 2 --walkers 4 --sweeps 6000 --burn-in 2000",
+    "ipl3d_t200_n32768": "--model ipl3d --n-particles 32768 --temperature 2 --walkers 3 --sweeps 4000 --burn-in 2000",
+    "ipl4d_t200_n10000": "--model ipl4d --n-particles 10000 --temperature 2 --walkers 3 --sweeps 4000 --burn-in 1500",
     "poly3d_t130_n2000": f"{' '.join(POLY)} --n-particles 2000 --temperature 1.3 --walkers 4 --sweeps 12000 --burn-in 4000",
     "poly3d_t050_n2000": f"{' '.join(POLY)} --n-particles 2000 --temperature 0.5 --walkers 4 --sweeps 90000 --burn-in 50000",
 }

@@ -31,7 +31,7 @@ TABLE = ROOT / "benchmarks/scan.tsv"
 STARTS = ROOT / "results/scan"
 MODEL, N, WALKERS, SEED = "poly3d", 500, 6, 20200323
 # sweeps of each walker; burn-in of the starts; where to come from
-LENGTHS = {0.5: (60_000, 60_000, 1.0), 0.42: (180_000, 150_000, 0.5)}
+LENGTHS = {0.7: (24_000, 12_000, 1.0), 0.5: (60_000, 60_000, 1.0), 0.42: (180_000, 150_000, 0.5)}
 TUNING = 80  # trajectories
 
 
@@ -41,7 +41,7 @@ class Setting:
 
     swap_fraction: float = 0.1
     size_window: float = 0.2
-    trajectory_steps: int = 40
+    trajectory_steps: int = 20
     target: float = 0.75
     skin: float = 0.45
 
@@ -49,11 +49,12 @@ class Setting:
 DEFAULT = Setting()
 CHANGES = [
     {},
-    {"trajectory_steps": 80, "swap_fraction": 0.05},
-    {"trajectory_steps": 160, "swap_fraction": 0.05},
+    {"trajectory_steps": 40, "swap_fraction": 0.05},
+    {"trajectory_steps": 14},
+    {"trajectory_steps": 10},
     {"swap_fraction": 0.05},
-    {"trajectory_steps": 80},
-    {"trajectory_steps": 20},
+    {"trajectory_steps": 28},
+    {"trajectory_steps": 40},
     {"swap_fraction": 0.02},
     {"swap_fraction": 0.2},
     {"size_window": 0.1},
@@ -63,7 +64,7 @@ CHANGES = [
     {"skin": 0.3},
     {"skin": 0.65},
 ]
-COLDER = CHANGES[:5] + CHANGES[8:9]  # what is measured again below T = 0.5, where it costs minutes
+COLDER = CHANGES[:6]  # what is measured again below T = 0.5, where it costs minutes
 
 
 def starts(temperature: float) -> list[Configuration]:

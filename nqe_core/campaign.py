@@ -33,6 +33,7 @@ WAIT_FOR_WRITER = 600.0  # seconds: another process that writes the same file is
 LAST_LOOKS = 10  # of which one is enough, once the connections are there
 UNDERSTOOD = "understood"  # the answer to the plan, and to the answers
 LOOK_EVERY = 0.02  # seconds between looks at messages while waiting
+LOOK_BRIEFLY = 0.005  # between the last ones, when everything else waits for them
 
 
 @dataclass(frozen=True)
@@ -114,7 +115,7 @@ class Crew:
         self.tell_all(UNDERSTOOD)
         for _ in range(LAST_LOOKS if self.size > 1 else 0):
             self._comm.iprobe()
-            time.sleep(LOOK_EVERY)
+            time.sleep(LOOK_BRIEFLY)
 
     def heard(self, rank: int) -> object | None:
         """The message of a rank, if there is one."""

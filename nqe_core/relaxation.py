@@ -41,9 +41,10 @@ from nqe_core.swap_monte_carlo.metropolis import MetropolisWalker
 from nqe_core.swap_monte_carlo.walker import Walker
 
 WALKERS: dict[str, type[Walker]] = {"metropolis": MetropolisWalker, "hybrid": HybridWalker}
-SNAPSHOTS = 400  # states kept of each walker, equidistant
+SNAPSHOTS, FEWEST_SNAPSHOTS = 400, 50  # states kept of each walker, equidistant; where a run has fewer cycles
 HOT = 1.0  # lowest temperature of the first sweeps, in which nothing freezes in
 HOT_SWEEPS = 500
+LEAST_SWEEPS = 4000
 LEAST_WALKERS = 3  # for an error bar
 
 
@@ -102,8 +103,8 @@ class Study:
             raise InputError(f"burn_in is {self.burn_in} and start_sweeps {self.start_sweeps}, must be 0 and 1 or more")
         if not 0 <= self.swap_fraction < 1:
             raise InputError(f"swap_fraction is {self.swap_fraction}, must be in [0, 1)")
-        if self.sweeps < 10 * SNAPSHOTS:
-            raise InputError(f"sweeps is {self.sweeps}, must be at least {10 * SNAPSHOTS}: {SNAPSHOTS} states are kept")
+        if self.sweeps < LEAST_SWEEPS:
+            raise InputError(f"sweeps is {self.sweeps}, must be at least {LEAST_SWEEPS}")
 
 
 @dataclass(frozen=True)
@@ -117,7 +118,7 @@ class Relaxation:
     overlap, scattering, sizes : Decay
         Share of the particles within 0.3 of where they were; F_s(q, t) at `wave_number`; autocorrelation
         of a particle's size (which stays 1 where sizes are not exchanged).
-    energies : ndarray, shape=(n_walkers, SNAPSHOTS)
+    energies : ndarray, shape=(n_walkers, n_snapshots)
         u / N along the runs, averaged over equal intervals.
     energy_time : Estimate
         Integrated autocorrelation time of the potential energy, in sweeps.
@@ -197,17 +198,17 @@ def measure_relaxation(
         runs.append(_follow(study, liquid, step, rng))
         progress(walker + 1)
     energies = np.array([run.energies for run in runs])
-    cycle, cycles = runs[0].cycle, energies.shape[1]
-    between = cycle * cycles // SNAPSHOTS
-    lags = np.arange(SNAPSHOTS // 2) * between
-    wave_number = structure_peak(np.concatenate([run.positions[::40] for run in runs]), box_length)
+    cycle, cycles, snapshots = runs[0].cycle, energies.shape[1], len(runs[0].positions)
+    between = cycle * cycles // snapshots
+    lags = np.arange(snapshots // 2) * between
+    wave_number = structure_peak(np.concatenate([run.positions[:: snapshots // 10] for run in runs]), box_length)
     paths = [unfolded(run.positions, box_length) for run in runs]
     return Relaxation(
         lags=lags,
         overlap=decay(lags, np.array([overlap(path) for path in paths])),
         scattering=decay(lags, np.array([self_scattering(path, wave_number) for path in paths])),
         sizes=decay(lags, np.array([memory(run.sizes) for run in runs])),
-        energies=energies.reshape(len(runs), SNAPSHOTS, -1).mean(axis=2),
+        energies=energies.reshape(len(runs), snapshots, -1).mean(axis=2),
         energy_time=jackknife(lambda chosen: integrated_time(chosen) * cycle, energies),
         energy=mean_of(energies.mean(axis=1)),
         drift=mean_of(energies[:, cycles // 2 :].mean(axis=1) - energies[:, : cycles // 2].mean(axis=1)),
@@ -234,10 +235,12 @@ def _start(study: Study, rng: np.random.Generator, state: Configuration | None) 
 
 def _follow(study: Study, liquid: Configuration, step: float | None, rng: np.random.Generator) -> _Run:
     walker = WALKERS[study.sampler](liquid, study.model, study.temperature, rng, study.swap_fraction, step)
-    cycles = max(1, round(study.sweeps / (SNAPSHOTS * walker.sweeps_per_cycle)))  # between two snapshots
+    in_all = study.sweeps // walker.sweeps_per_cycle
+    snapshots = min(SNAPSHOTS, max(FEWEST_SNAPSHOTS, in_all))
+    cycles = max(1, round(in_all / snapshots))  # between two of them
     positions, sizes, energies = [], [], []
     started = time.process_time()
-    for _ in range(SNAPSHOTS):
+    for _ in range(snapshots):
         energies.append(walker.run(walker.sweeps_per_cycle, np.zeros(cycles))[:, TRACE_ENERGY] / walker.n)
         # in the walker's own order, which stays
         positions.append(walker.arrays.x.reshape(walker.n, -1).copy())

@@ -9,6 +9,7 @@ attribute; it depends on the values only, not on who computed them, in how many 
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -30,6 +31,7 @@ NEEDED = (
     "schema_version",
 )  # fmt: skip
 
+BLOCK_BYTES = 2**20  # of rows that are written by one call of HDF5: a call for each row takes twice as long
 ROWS_KEPT = 0  # by HDF5, which would keep 8 MB of rows of every dataset: each is read or written once
 
 
@@ -44,6 +46,44 @@ def _create(file: h5py.File, field: Field, n_samples: int) -> h5py.Dataset:
         return file.create_dataset(field.name, shape, dtype=h5py.string_dtype())
     chunk = (1, *field.shape) if field.shape else (n_samples,)
     return file.create_dataset(field.name, shape, dtype=field.dtype, chunks=chunk, fletcher32=True)
+
+
+class _Column:
+    """Rows of one dataset on their way into the file: numbers all at once, arrays in blocks.
+
+    Parameters
+    ----------
+    file : h5py.File
+    field : Field
+    n_samples : int
+    """
+
+    def __init__(self, file: h5py.File, field: Field, n_samples: int) -> None:
+        self.field, self._dataset = field, _create(file, field, n_samples)
+        length = rows_of_block(field.shape, field.dtype) if field.shape else n_samples
+        self._block = np.empty((min(length, n_samples), *field.shape), object if field.kind == "text" else field.dtype)
+        self._written = self._waiting = 0
+
+    def add(self, value: object) -> None:
+        """The next row."""
+        if np.shape(value) != self.field.shape:
+            raise ValueError(f"{self.field.name}: shape {np.shape(value)} of a row, must be {self.field.shape}")
+        if self._waiting == len(self._block):
+            self.flush()
+        self._block[self._waiting] = value
+        self._waiting += 1
+
+    def flush(self) -> None:
+        """Write what is waiting."""
+        if self._waiting:
+            end = self._written + self._waiting
+            self._dataset[self._written : end] = self._block[: self._waiting]
+            self._written, self._waiting = end, 0
+
+
+def rows_of_block(shape: tuple[int, ...], dtype: str | np.dtype) -> int:
+    """Rows of that shape which are written by one call of HDF5."""
+    return max(1, BLOCK_BYTES // max(1, math.prod(shape) * np.dtype(dtype).itemsize))
 
 
 @contextmanager
@@ -62,7 +102,7 @@ def _new_file(path: Path) -> Iterator[h5py.File]:
 def write_stage_file(
     path: Path, fields: Sequence[Field], attributes: dict, rows: Iterable[dict], n_samples: int
 ) -> str:
-    """Write one file, row by row; it appears under its name only when it is complete.
+    """Write one file; it appears under its name only when it is complete.
 
     Parameters
     ----------
@@ -73,7 +113,7 @@ def write_stage_file(
     attributes : dict
         Numbers and strings; mappings are stored as JSON.
     rows : iterable of dict
-        One mapping of field name to value per sample, in order. May be a generator: one row is in memory at a time.
+        One mapping of field name to value per sample, in order. May be a generator: a block of rows is in memory at a time.
     n_samples : int
         S, the number of rows.
 
@@ -84,26 +124,19 @@ def write_stage_file(
     """
     checksum = ContentChecksum(fields)
     with written_aside(path) as aside, _new_file(aside) as file:
-        datasets = [(field, _create(file, field, n_samples)) for field in fields]
-        # a call of HDF5 for every single number would take longer than finding a small glass' mode
-        numbers: dict[str, list] = {field.name: [] for field in fields if not field.shape}
+        columns = [_Column(file, field, n_samples) for field in fields]
         count = 0
-        for index, row in enumerate(rows):
-            for field, dataset in datasets:
-                value = row[field.name]
-                if np.shape(value) != field.shape:
-                    raise ValueError(f"{field.name}: shape {np.shape(value)} of a row, must be {field.shape}")
-                if field.shape:
-                    dataset[index] = value
-                else:
-                    numbers[field.name].append(value)
-            checksum.add(row)
+        for row in rows:
             count += 1
+            if count > n_samples:
+                continue  # counted, for the message
+            for column in columns:
+                column.add(row[column.field.name])
+            checksum.add(row)
         if count != n_samples:
             raise ValueError(f"{path}: {count} rows for {n_samples} samples")
-        for field, dataset in datasets:
-            if not field.shape:
-                dataset[:] = numbers[field.name]
+        for column in columns:
+            column.flush()
         for key, value in attributes.items():
             file.attrs[key] = json.dumps(value, sort_keys=True) if isinstance(value, dict) else value
         file.attrs["schema_version"] = SCHEMA_VERSION

@@ -10,9 +10,9 @@ from nqe_core.kernels.monte_carlo import ENERGY, STEP, TRACE_DISPLACEMENTS, TRAC
 from nqe_core.models import Model
 from nqe_core.swap_monte_carlo.walker import MonteCarloResult, Walker, sample
 
-# Time steps, of two forces each, of one trajectory: the particles should cross their cages before their velocities are
-# drawn anew.
-TRAJECTORY_STEPS = 20
+# Time steps, of two forces each, of one trajectory, for up to so many particles: they should cross their cages before
+# their velocities are drawn anew. More particles take shorter steps, as N^(-1/4), and more of them.
+TRAJECTORY_STEPS, FEW = 20, 2048
 TARGET_ACCEPTANCE = 0.75  # of trajectories
 FIRST_TIME_STEP, LONGEST_TIME_STEP = 0.012, 0.04  # before tuning, for 500 particles; upper limit of tuning
 SKIN = 0.45  # of the pair list during a trajectory
@@ -23,8 +23,8 @@ class HybridWalker(Walker):
 
     Parameters
     ----------
-    trajectory_steps : int
-        Time steps of a trajectory, each with two evaluations of the forces.
+    trajectory_steps : int, optional
+        Time steps of a trajectory, each with two evaluations of the forces; by default `steps_of_trajectory(N)`.
     target : float
         Acceptance of trajectories that tuning steers to.
     skin : float
@@ -37,13 +37,15 @@ class HybridWalker(Walker):
 
     def __init__(
         self, configuration: Configuration, model: Model, temperature: float, rng: np.random.Generator,
-        swap_fraction: float, step: float | None = None, trajectory_steps: int = TRAJECTORY_STEPS,
+        swap_fraction: float, step: float | None = None, trajectory_steps: int | None = None,
         target: float = TARGET_ACCEPTANCE, skin: float = SKIN, **options,
     ) -> None:  # fmt: skip
         if step is None:
             # the error of a trajectory's energy grows as dt^2 sqrt(N)
             step = FIRST_TIME_STEP * (500.0 / configuration.n_particles) ** 0.25
         super().__init__(configuration, model, temperature, rng, swap_fraction, step, **options)
+        if trajectory_steps is None:
+            trajectory_steps = steps_of_trajectory(configuration.n_particles)
         self.rng, self.target, self.skin = rng, target, skin
         # an evaluation of the forces counts as a sweep's displacements
         self.sweeps_per_cycle = round(2 * trajectory_steps / (1.0 - swap_fraction))
@@ -71,6 +73,11 @@ class HybridWalker(Walker):
             trace[cycle, TRACE_DISPLACEMENTS] = moved
             trace[cycle, TRACE_SWAPS] = exchanged
         return trace
+
+
+def steps_of_trajectory(n_particles: int) -> int:
+    """Time steps after which a trajectory has crossed the cage, whatever N."""
+    return round(TRAJECTORY_STEPS * max(1.0, n_particles / FEW) ** 0.25)
 
 
 def run_hybrid(
