@@ -58,8 +58,13 @@ class HybridWalker(Walker):
         return round((1.0 - self.swap_fraction) * sweeps / 2)
 
     def run(self, sweeps: int, gains: np.ndarray) -> np.ndarray:
+        """As for `Walker`; how hard a positive gain steers follows from the acceptance itself.
+
+        Steering weakens only when the acceptance crosses its target (H. Kesten, Ann. Math. Stat. 29, 41, 1958): a walker
+        that comes from a hot start with steps that are far too short has few trajectories to find the right one.
+        """
         swaps, steps = self.attempts(sweeps)[1], self.time_steps(sweeps)
-        trace = np.empty((gains.size, 3))
+        trace, crossings, before = np.empty((gains.size, 3)), 0, 0.0
         for cycle, gain in enumerate(gains):
             noise, chance = self.rng.standard_normal(self.arrays.x.size), self.rng.random()
             self.lists, moved, probability, exchanged = hybrid_cycle(
@@ -67,8 +72,11 @@ class HybridWalker(Walker):
                 self.model.nonadditivity, self.skin, self.widest, self.largest_range, self.temperature, steps, swaps,
                 noise, chance,
             )  # fmt: skip
-            longer = self.progress[STEP] * np.exp(gain * (probability - self.target))
-            self.progress[STEP] = min(longer, LONGEST_TIME_STEP) if gain > 0 else self.progress[STEP]
+            if gain > 0:
+                crossings += (error := probability - self.target) * before < 0
+                before = error
+                longer = self.progress[STEP] * np.exp(self.first_gain / np.sqrt(1.0 + crossings) * error)
+                self.progress[STEP] = min(longer, LONGEST_TIME_STEP)
             trace[cycle, TRACE_ENERGY] = self.progress[ENERGY]
             trace[cycle, TRACE_DISPLACEMENTS] = moved
             trace[cycle, TRACE_SWAPS] = exchanged

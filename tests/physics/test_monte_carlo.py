@@ -15,7 +15,7 @@ from nqe_core.energy import forces, potential_energy, pressure
 from nqe_core.kernels import monte_carlo as kernel
 from nqe_core.kernels.hybrid_monte_carlo import trajectory
 from nqe_core.models import MODELS
-from nqe_core.swap_monte_carlo import SAMPLERS, equilibrate, initial_configuration, metropolis
+from nqe_core.swap_monte_carlo import SAMPLERS, equilibrate, even_points, initial_configuration, metropolis
 from nqe_core.swap_monte_carlo.hybrid import HybridWalker
 from nqe_core.swap_monte_carlo.metropolis import MetropolisWalker
 from nqe_core.swap_monte_carlo.walker import sample
@@ -293,6 +293,39 @@ def test_trajectories_are_of_second_order_and_better_than_verlet():
     assert ratio == pytest.approx(4.0, rel=0.1)
     for liquid, share in ((plane, 0.4), (solid, 0.2)):
         assert error(energy_change, *liquid, 0.005, 40) < share * error(verlet_energy_change, *liquid, 0.0025, 80)
+
+
+@pytest.mark.parametrize("dimension", [2, 3, 4])
+def test_points_of_a_start_are_even_and_random(dimension):
+    """Halves of the cube hold half of the points; other numbers, other points, and anywhere in the cube."""
+    n = 4000
+    sets = [even_points(n, dimension, np.random.default_rng(seed)) for seed in range(40)]
+    for points in sets:
+        assert points.shape == (n, dimension)
+        assert (points >= 0.0).all()
+        assert (points < 1.0).all()
+    halves = np.array([(points < 0.5).sum(axis=0) for points in sets])
+    # independent points: 0.5 sqrt(n) = 32
+    assert np.std(halves - n / 2) < 16
+    for k in range(dimension):
+        assert stats.kstest([points[7, k] for points in sets], "uniform").pvalue > LEAST_P
+
+
+def test_starts_have_no_long_waves():
+    """Density of a start at the smallest wave numbers: S = 1 for independent positions, 0.03 in this liquid."""
+    start = initial_configuration(MODELS["ipl2d"], 6400, np.random.default_rng(5))
+    waves = [n for n in itertools.product(range(-2, 3), repeat=2) if 0 < n[0] ** 2 + n[1] ** 2 <= 4]
+    phases = start.positions @ (2.0 * np.pi / start.box_length * np.array(waves)).T
+    assert np.mean(np.abs(np.exp(1j * phases).sum(axis=0)) ** 2) / 6400 < 0.1
+
+
+def test_a_time_step_much_too_short_is_soon_right():
+    """Thirty trajectories of tuning bring a hundredth of the right step to it."""
+    model, start = small_liquid("ipl3d")
+    walker = HybridWalker(start, model, 2.0, np.random.default_rng(8), 0.2, step=0.0002)
+    found = sample(walker, 60 * walker.sweeps_per_cycle, tune=True)
+    assert 0.008 < found.step < 0.03
+    assert found.displacement_acceptance == pytest.approx(0.75, abs=0.25)
 
 
 def test_samplers_agree_on_the_energy_distribution():
