@@ -24,7 +24,7 @@ from nqe_core.ensembles import Ensemble, read_sheet
 from nqe_core.storage import ChunkReader
 from nqe_core.tables import OWN_SECONDS, read_table
 
-BURN_IN, SPACING = 100, 200  # sweeps
+BURN_IN, SPACING = 1000, 200  # sweeps
 RATE = 0.125  # from T = 1 in 2000 steps of 0.004
 STEPS = 2000
 
