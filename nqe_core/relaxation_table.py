@@ -13,6 +13,7 @@ from nqe_core.atomic_files import written_aside
 from nqe_core.errors import InputError
 
 LEAST_BURN_IN = 10.0  # relaxation times after which a start counts as forgotten
+FEW = 2048  # particles; fewer have a time step limited by stability, which N does not matter for
 SAME_TEMPERATURE = 1e-6  # temperatures closer than this are one
 
 
@@ -71,9 +72,9 @@ class Measured:
         return max(self.tau_overlap, self.tau_scattering)
 
     def tau_at(self, n_particles: int) -> float:
-        """`tau` for N particles: the hybrid sampler's time step, and what a sweep does, falls at most as N^(-1/4)."""
-        larger = max(1.0, n_particles / self.n_particles)
-        return self.tau * (larger**0.25 if self.sampler == "hybrid" else 1.0)
+        """`tau` for N particles: the hybrid sampler's time step falls at most as N^(-1/4), and hardly up to `FEW`."""
+        larger = max(n_particles, FEW) / max(self.n_particles, FEW)
+        return self.tau * (max(1.0, larger) ** 0.25 if self.sampler == "hybrid" else 1.0)
 
 
 COLUMNS = {field.name: {"int": int, "float": float, "str": str}[field.type] for field in fields(Measured)}
