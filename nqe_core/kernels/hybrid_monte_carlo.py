@@ -3,7 +3,7 @@
 S. Duane et al., Phys. Lett. B 195, 216 (1987): fresh Maxwell-Boltzmann velocities, a stretch of dynamics, and a
 Metropolis test on the total energy. The dynamics is the minimum-norm integrator of second order with two forces a step
 (I. P. Omelyan, I. M. Mryglod and R. Folk, Comput. Phys. Commun. 151, 272 (2003)): with as many forces and short steps its
-energy errors are a quarter (2D) to a twelfth (3D) of velocity Verlet's. It is reversible and preserves phase-space
+energy errors are a third of velocity Verlet's. It is reversible and preserves phase-space
 volume, so the test makes the sampling exact whatever the time step; a long step only costs acceptance.
 """
 
