@@ -15,6 +15,7 @@ from nqe_core.swap_monte_carlo.walker import MonteCarloResult, Walker, sample
 TRAJECTORY_STEPS, FEW = 20, 2048
 TARGET_ACCEPTANCE = 0.75  # of trajectories
 FIRST_TIME_STEP, LONGEST_TIME_STEP = 0.012, 0.04  # before tuning, for 500 particles; upper limit of tuning
+SETTLED = 3  # crossings of the wanted acceptance after which tuned steps are averaged
 SKIN = 0.45  # of the pair list during a trajectory
 
 
@@ -61,10 +62,13 @@ class HybridWalker(Walker):
         """As for `Walker`; how hard a positive gain steers follows from the acceptance itself.
 
         Steering weakens only when the acceptance crosses its target (H. Kesten, Ann. Math. Stat. 29, 41, 1958): a walker
-        that comes from a hot start with steps that are far too short has few trajectories to find the right one.
+        that comes from a hot start with steps that are far too short has few trajectories to find the right one. The step
+        that stays is the geometric mean of those since the third crossing (B. T. Polyak and A. B. Juditsky, SIAM J.
+        Control Optim. 30, 838, 1992): a last one that happens to be too long would be refused until the end.
         """
         swaps, steps = self.attempts(sweeps)[1], self.time_steps(sweeps)
         trace, crossings, before = np.empty((gains.size, 3)), 0, 0.0
+        settled: list[float] = []
         for cycle, gain in enumerate(gains):
             noise, chance = self.rng.standard_normal(self.arrays.x.size), self.rng.random()
             self.lists, moved, probability, exchanged = hybrid_cycle(
@@ -77,6 +81,10 @@ class HybridWalker(Walker):
                 before = error
                 longer = self.progress[STEP] * np.exp(self.first_gain / np.sqrt(1.0 + crossings) * error)
                 self.progress[STEP] = min(longer, LONGEST_TIME_STEP)
+                if crossings >= SETTLED:
+                    settled.append(np.log(self.progress[STEP]))
+                if settled and (cycle + 1 == gains.size or gains[cycle + 1] == 0):
+                    self.progress[STEP] = np.exp(np.mean(settled))
             trace[cycle, TRACE_ENERGY] = self.progress[ENERGY]
             trace[cycle, TRACE_DISPLACEMENTS] = moved
             trace[cycle, TRACE_SWAPS] = exchanged

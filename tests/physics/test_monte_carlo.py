@@ -330,8 +330,9 @@ def test_a_time_step_much_too_short_is_soon_right():
     model, start = small_liquid("ipl3d")
     walker = HybridWalker(start, model, 2.0, np.random.default_rng(8), 0.2, step=0.0002)
     found = sample(walker, 60 * walker.sweeps_per_cycle, tune=True)
-    assert 0.008 < found.step < 0.03
-    assert found.displacement_acceptance == pytest.approx(0.75, abs=0.25)
+    assert 0.012 < found.step < 0.028
+    # of thirty trajectories: scatters by 0.1 for one step, and by as much for the steps that other seeds find
+    assert found.displacement_acceptance > 0.4
 
 
 def test_samplers_agree_on_the_energy_distribution():
