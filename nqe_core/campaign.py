@@ -1,7 +1,7 @@
 """Running a job: one process or many MPI ranks, resumption, the merge into one file, the exit status.
 
 Whoever computes a row, its values are the same; so ranks take units of work as they come, and the rows are put in
-order at the end. The only module that knows MPI, which is loaded for more than one rank only.
+order at the end.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TextIO
 
-from nqe_core.crew import Claims, Interrupted, Interruption, Watch, check_launcher, check_size, prefer_plain_connections
+from nqe_core.crew import LOOK_EVERY, UNDERSTOOD, Claims, Crew, Interrupted, Interruption, Watch
 from nqe_core.errors import InputError
 from nqe_core.jobs import Job, allowed_failures
 from nqe_core.parts import Busy, PartFolder
@@ -28,12 +28,7 @@ DONE, FAILED, MISUSED, RESUMABLE = 0, 1, 2, 75  # exit statuses; 75 is EX_TEMPFA
 
 PATIENCE = 1800.0  # seconds without a sign of life after which a rank counts as dead; no sample takes as long
 STOP_WITHIN = 12.0  # seconds that rank 0 waits for the others' last rows after a signal
-SETTLE_WITHIN = 10.0  # seconds for the last messages to leave
 WAIT_FOR_WRITER = 600.0  # seconds: another process that writes the same file is mostly about to end, or to be ended
-LAST_LOOKS = 10  # of which one is enough, once the connections are there
-UNDERSTOOD = "understood"  # the answer to the plan, and to the answers
-LOOK_EVERY = 0.02  # seconds between looks at messages while waiting
-LOOK_BRIEFLY = 0.005  # between the last ones, when everything else waits for them
 
 
 @dataclass(frozen=True)
@@ -72,66 +67,6 @@ class Options:
             raise InputError(f"--max-failed-fraction is {self.max_failed_fraction}, must be between 0 and 1")
         if not self.wait_seconds >= 0:
             raise InputError(f"--wait-seconds is {self.wait_seconds}, must be 0 or more")
-
-
-class Crew:
-    """The ranks of this run and what they say to each other; a single process has nobody to talk to."""
-
-    def __init__(self, ranks: int) -> None:
-        check_launcher(ranks)
-        self._comm = None
-        self._sent: list = []
-        self.rank, self.size = 0, 1
-        if ranks > 1:
-            prefer_plain_connections()
-            try:
-                import mpi4py
-
-                mpi4py.rc.threads = False
-                from mpi4py import MPI
-            except (ImportError, RuntimeError) as error:
-                raise InputError(f"--ranks {ranks} needs mpi4py and an MPI library ({error})") from None
-            check_size(ranks, MPI.COMM_WORLD.size)
-            self._comm = MPI.COMM_WORLD
-            self.rank, self.size = self._comm.rank, self._comm.size
-
-    def tell(self, rank: int, message: object) -> None:
-        """Send without waiting for the other to listen."""
-        self._sent.append(self._comm.isend(message, dest=rank))
-
-    def tell_all(self, message: object) -> None:
-        """Send to everybody else."""
-        for rank in range(self.size):
-            if rank != self.rank:
-                self.tell(rank, message)
-
-    def deliver(self, message: object) -> None:
-        """Send to everybody else, and stay: a network's messages need their sender's look, and a rank at work has none."""
-        self.tell_all(message)
-        waiting, deadline = set(range(self.size)) - {self.rank}, time.monotonic() + SETTLE_WITHIN
-        while waiting and time.monotonic() < deadline:
-            waiting -= {rank for rank in waiting if self.heard(rank) is not None}
-            time.sleep(LOOK_EVERY)
-        self.tell_all(UNDERSTOOD)
-        for _ in range(LAST_LOOKS if self.size > 1 else 0):
-            self._comm.iprobe()
-            time.sleep(LOOK_BRIEFLY)
-
-    def heard(self, rank: int) -> object | None:
-        """The message of a rank, if there is one."""
-        return self._comm.recv(source=rank) if self._comm.iprobe(source=rank) else None
-
-    def settle(self) -> None:
-        """Let the last messages leave before their buffers go."""
-        deadline = time.monotonic() + SETTLE_WITHIN
-        while any(not request.Test() for request in self._sent) and time.monotonic() < deadline:
-            time.sleep(LOOK_EVERY)
-
-    def abort(self, status: int) -> None:
-        """End all ranks at once; returns only where there is one."""
-        if self._comm is not None:
-            sys.stderr.flush()
-            self._comm.Abort(status)
 
 
 def run(job: Job, output: Path, options: Options | None = None) -> int:

@@ -1,9 +1,13 @@
-"""The processes that share one job: their number, their signs of life, and how they share out the units of work."""
+"""The processes that share one job: their number, messages and signs of life, and how they share out units of work.
+
+The only module that knows MPI, which is loaded for more than one rank only.
+"""
 
 from __future__ import annotations
 
 import os
 import signal
+import sys
 import time
 from collections.abc import Mapping, MutableMapping
 from contextlib import suppress
@@ -13,6 +17,11 @@ from nqe_core.errors import InputError
 
 SIGN_OF_LIFE = 5.0  # seconds between touches of a rank's file
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)  # USR1: what batch systems send before the time limit
+SETTLE_WITHIN = 10.0  # seconds for the last messages to leave
+LAST_LOOKS = 10  # of which one is enough, once the connections are there
+UNDERSTOOD = "understood"  # the answer to the plan, and to the answers
+LOOK_EVERY = 0.02  # seconds between looks at messages while waiting
+LOOK_BRIEFLY = 0.005  # between the last ones, when everything else waits for them
 
 
 class Interrupted(Exception):
@@ -185,3 +194,63 @@ class Watch:
         if rank not in self._seen or self._seen[rank][0] != stamp:
             self._seen[rank] = (stamp, now)
         return now - self._seen[rank][1] > self.patience
+
+
+class Crew:
+    """The ranks of this run and what they say to each other; a single process has nobody to talk to."""
+
+    def __init__(self, ranks: int) -> None:
+        check_launcher(ranks)
+        self._comm = None
+        self._sent: list = []
+        self.rank, self.size = 0, 1
+        if ranks > 1:
+            prefer_plain_connections()
+            try:
+                import mpi4py
+
+                mpi4py.rc.threads = False
+                from mpi4py import MPI
+            except (ImportError, RuntimeError) as error:
+                raise InputError(f"--ranks {ranks} needs mpi4py and an MPI library ({error})") from None
+            check_size(ranks, MPI.COMM_WORLD.size)
+            self._comm = MPI.COMM_WORLD
+            self.rank, self.size = self._comm.rank, self._comm.size
+
+    def tell(self, rank: int, message: object) -> None:
+        """Send without waiting for the other to listen."""
+        self._sent.append(self._comm.isend(message, dest=rank))
+
+    def tell_all(self, message: object) -> None:
+        """Send to everybody else."""
+        for rank in range(self.size):
+            if rank != self.rank:
+                self.tell(rank, message)
+
+    def deliver(self, message: object) -> None:
+        """Send to everybody else, and stay: a network's messages need their sender's look, and a rank at work has none."""
+        self.tell_all(message)
+        waiting, deadline = set(range(self.size)) - {self.rank}, time.monotonic() + SETTLE_WITHIN
+        while waiting and time.monotonic() < deadline:
+            waiting -= {rank for rank in waiting if self.heard(rank) is not None}
+            time.sleep(LOOK_EVERY)
+        self.tell_all(UNDERSTOOD)
+        for _ in range(LAST_LOOKS if self.size > 1 else 0):
+            self._comm.iprobe()
+            time.sleep(LOOK_BRIEFLY)
+
+    def heard(self, rank: int) -> object | None:
+        """The message of a rank, if there is one."""
+        return self._comm.recv(source=rank) if self._comm.iprobe(source=rank) else None
+
+    def settle(self) -> None:
+        """Let the last messages leave before their buffers go."""
+        deadline = time.monotonic() + SETTLE_WITHIN
+        while any(not request.Test() for request in self._sent) and time.monotonic() < deadline:
+            time.sleep(LOOK_EVERY)
+
+    def abort(self, status: int) -> None:
+        """End all ranks at once; returns only where there is one."""
+        if self._comm is not None:
+            sys.stderr.flush()
+            self._comm.Abort(status)
