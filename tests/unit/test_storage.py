@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 
 import h5py
 import numpy as np
 import pytest
 
+from nqe_core.atomic_files import ContentChecksum
 from nqe_core.errors import InputError
 from nqe_core.file_schema import HDF5_STAGES, UNITS, missing_row, stage_fields
 from nqe_core.models import MODELS
@@ -70,6 +72,24 @@ def test_checksum_depends_on_values_but_not_on_seconds(tmp_path):
     assert checksum("a.h5", seconds=1.0) == checksum("b.h5", seconds=2.0)
     assert checksum("c.h5", energy=1.0) != checksum("d.h5", energy=np.nextafter(1.0, 2.0))
     assert checksum("e.h5", failure="x") != checksum("f.h5", failure="y")
+
+
+@pytest.mark.parametrize("n_rows", [0, 1, 2, 3, 7])
+def test_checksum_is_that_of_each_column_s_bytes_one_after_another(monkeypatch, n_rows):
+    monkeypatch.setattr("nqe_core.atomic_files.ROWS_AT_ONCE", 3)
+    rows = [{**random_row("quartic", sample), "failure": f"reason {sample}"} for sample in range(n_rows)]
+    fields = [field for field in stage_fields("quartic", N, D) if field.name != "seconds"]
+    total = hashlib.sha256()
+    for field in sorted(fields, key=lambda field: field.name):
+        if field.kind == "text":
+            column = b"".join(row[field.name].encode() + b"\0" for row in rows)
+        else:
+            column = b"".join(np.asarray(row[field.name], field.dtype).tobytes() for row in rows)
+        total.update(f"{field.name} {field.kind} {field.shape} {hashlib.sha256(column).hexdigest()}\n".encode())
+    checksum = ContentChecksum(stage_fields("quartic", N, D))
+    for row in rows:
+        checksum.add(row)
+    assert checksum.hexdigest() == total.hexdigest()
 
 
 def test_failed_row_says_why_and_is_missing_otherwise(tmp_path):
