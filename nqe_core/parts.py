@@ -143,6 +143,8 @@ class PartFolder:
     def read_checkpoint(self, unit: range) -> Checkpoint | None:
         """The checkpoint of a unit; None when there is none that fits."""
         path = self.path / f"unit.{unit.start}.npz"
+        if not path.exists():
+            return None
         try:
             with np.load(path, allow_pickle=False) as archive:
                 values = {name: archive[name] for name in archive.files}

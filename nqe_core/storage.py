@@ -14,6 +14,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 
 import h5py
@@ -258,7 +259,7 @@ class ChunkReader:
     def stage(self) -> str:
         return self.attributes["stage"]
 
-    @property
+    @cached_property
     def model(self) -> Model:
         """The model that the file's samples were made with."""
         return Model.from_parameters(self.attributes["model"], self.attributes["model_parameters"])

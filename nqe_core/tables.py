@@ -50,23 +50,29 @@ def write_table(path: Path, fields: Sequence[Field], attributes: dict, rows: Ite
     checksum = ContentChecksum(fields)
     batches, left = [], iter(rows)
     while some := list(islice(left, ROWS_AT_ONCE)):
-        columns: dict[str, list] = {field.name: [] for field in fields}
         for row in some:
             checksum.add(row)
-            for name, values in columns.items():
-                value = row[name]
-                values.append(value.item() if isinstance(value, (np.generic, np.ndarray)) else value)
-        batches.append(_batch(fields, columns))
-    table = pa.Table.from_batches(batches or [_batch(fields, {field.name: [] for field in fields})]).combine_chunks()
+        batches.append(_batch(fields, some))
+    table = pa.Table.from_batches(batches or [_batch(fields, [])]).combine_chunks()
     header = {**attributes, "schema_version": SCHEMA_VERSION, "content_sha256": checksum.hexdigest()}
     write_parquet(path, table.replace_schema_metadata({"nqe": json.dumps(header, sort_keys=True)}))
     return checksum.hexdigest()
 
 
-def _batch(fields: Sequence[Field], columns: dict[str, list]) -> pa.RecordBatch:
+def _batch(fields: Sequence[Field], rows: Sequence[dict]) -> pa.RecordBatch:
     names = [OWN_SECONDS if field.name == UNREPRODUCIBLE else field.name for field in fields]
-    arrays = [pa.array(columns[field.name], _TYPES[field.kind]) for field in fields]
-    return pa.RecordBatch.from_arrays(arrays, names)
+    return pa.RecordBatch.from_arrays([_column(field, [row[field.name] for row in rows]) for field in fields], names)
+
+
+def _column(field: Field, values: list) -> pa.Array:
+    """What `pyarrow.array` makes of the values, without loading pandas for it: a third of a second of every job."""
+    if field.kind == "text":
+        texts = [value.encode() for value in values]
+        ends = np.cumsum([0, *map(len, texts)], dtype=np.int32)
+        return pa.StringArray.from_buffers(len(texts), pa.py_buffer(ends), pa.py_buffer(b"".join(texts)))
+    numbers = np.array(values, field.dtype)
+    stored = np.packbits(numbers, bitorder="little") if field.kind == "bool" else numbers
+    return pa.Array.from_buffers(_TYPES[field.kind], len(numbers), [None, pa.py_buffer(stored)])
 
 
 def write_parquet(path: Path, table: pa.Table) -> None:

@@ -1,10 +1,14 @@
 """Reference data: packed tables keep what matters, merge by root seed, and refuse what does not fit together."""
 
 import json
+import subprocess
+import sys
 from dataclasses import asdict, replace
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as parquet
 import pytest
 
 from nqe_core import packed_tables, reference, tables
@@ -43,6 +47,35 @@ def packed(folder, samples=range(8), **how):
     path = folder / "glass.parquet"
     packed_tables.pack_tables([chunk(folder / "chunk.parquet", samples, **how)], path)
     return path
+
+
+@pytest.mark.parametrize("n_rows", [0, 1, 11])
+def test_a_table_holds_what_pyarrow_makes_of_the_values(tmp_path, n_rows):
+    kinds = {"text": pa.string(), "int": pa.int64(), "float": pa.float64(), "bool": pa.bool_()}
+    values = {
+        "text": [["", "Änderung", "x" * 300][k % 3] for k in range(n_rows)],
+        "int": [np.int64(k - 5) for k in range(n_rows)],
+        "float": [np.nan if k == 3 else np.array(k / 7) for k in range(n_rows)],
+        "bool": [k % 3 == 0 for k in range(n_rows)],
+    }
+    rows = [{kind: column[k] for kind, column in values.items()} for k in range(n_rows)]
+    path = tmp_path / "table.parquet"
+    tables.write_table(path, [Field(kind, kind) for kind in kinds], {}, rows)
+    found = parquet.read_table(path)
+    for kind, arrow in kinds.items():
+        plain = [value.item() if isinstance(value, np.ndarray | np.generic) else value for value in values[kind]]
+        expected = pa.array(plain, arrow)
+        assert found[kind].combine_chunks().to_pandas().equals(expected.to_pandas()) and found[kind].type == arrow
+        assert found[kind].null_count == 0
+
+
+def test_writing_a_table_does_not_load_pandas(tmp_path):
+    program = (
+        "import sys, pathlib, nqe_core.tables as tables; from nqe_core.file_schema import Field\n"
+        "tables.write_table(pathlib.Path(sys.argv[1]), [Field('a'), Field('b', 'text')], {}, [{'a': 1.0, 'b': ''}])\n"
+        "sys.exit('pandas' in sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", program, str(tmp_path / "t.parquet")], check=True)
 
 
 def test_packing_loses_nothing_that_matters(tmp_path):
