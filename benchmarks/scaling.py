@@ -18,6 +18,7 @@ import numpy as np
 
 mpl.use("Agg")
 import matplotlib.pyplot as plt
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from nqe_core.cost import STAGES, Measurement, read_measurements
 
@@ -61,8 +62,12 @@ def main() -> None:
                 unit = " / sweep" if stage == "liquid" else ""
                 panel.loglog(*data.T, "o-", color=f"C{number}", label=f"{stage}{unit}: {slope:.2f}({error:.2f})")
                 print(f"{model} {stage:15} N^{slope:.2f} +- {error:.2f}  ({smallest} .. {largest}, {len(data)} sizes)")
-            panel.set(xlabel="N", title=title)
-            panel.legend(fontsize=7)
+            panel.set(xlabel="$N$", title=title)
+            panel.xaxis.set_major_locator(LogLocator(subs=(1.0, 3.0)))
+            panel.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+            panel.xaxis.set_minor_formatter(NullFormatter())
+            panel.legend(fontsize=7, loc="upper left")
+    panels[0].set_ylim(top=1e3)  # room for the legends
     panels[0].set_ylabel("CPU seconds per sample")
     figure.savefig(options.output / "scaling.png", dpi=130)
 

@@ -31,7 +31,12 @@ TABLE = ROOT / "benchmarks/scan.tsv"
 STARTS = ROOT / "results/scan"
 MODEL, N, WALKERS, SEED = "poly3d", 500, 6, 20200323
 # sweeps of each walker; burn-in of the starts; where to come from
-LENGTHS = {0.7: (24_000, 12_000, 1.0), 0.5: (60_000, 60_000, 1.0), 0.42: (180_000, 150_000, 0.5)}
+LENGTHS = {
+    1.3: (12_000, 4_000, 2.0),
+    0.7: (24_000, 12_000, 1.0),
+    0.5: (60_000, 60_000, 1.0),
+    0.42: (180_000, 150_000, 0.5),
+}
 TUNING = 80  # trajectories
 
 
@@ -64,7 +69,7 @@ CHANGES = [
     {"skin": 0.3},
     {"skin": 0.65},
 ]
-COLDER = CHANGES[:6]  # what is measured again below T = 0.5, where it costs minutes
+COLDER = [*CHANGES[:6], {"swap_fraction": 0.2}, {"target": 0.88}]  # below T = 0.5, where a setting costs minutes
 
 
 def starts(temperature: float) -> list[Configuration]:
