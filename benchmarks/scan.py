@@ -154,7 +154,7 @@ def table() -> str:
     """In Markdown: what was changed, and what it does."""
     heads = ["T", "changed", "time step", "accepted", "swaps accepted", "tau (sweeps)", "ms / sweep", "core-s / tau"]
     rows = [heads, ["---"] * len(heads)]
-    for line in lines():
+    for line in sorted(lines(), key=lambda line: -line["temperature"]):
         changed = [
             f"{field.name} {line[field.name]:g}" for field in fields(Setting)
             if not math.isclose(line[field.name], getattr(DEFAULT, field.name))
