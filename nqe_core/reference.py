@@ -26,6 +26,11 @@ from nqe_core.version import git_commit, version
 PROVENANCE, SHEET, FIELDS = "provenance.json", "campaign.tsv", "fields"
 PACKAGES = ("numpy", "scipy", "numba", "h5py", "pyarrow")
 DIVISION = ("n_samples", "samples_per_chunk")  # how much work there is and how it is divided, not what a sample is
+LENGTHS = (
+    "burn_in",
+    "spacing",
+)  # in sweeps; sheets give them in relaxation times, which are measured anew now and then
+SAME_LENGTH = 2.0  # largest ratio of two lengths of the same number of relaxation times
 
 
 def provenance(campaign: str, rows: Mapping[str, Ensemble], packed: Mapping[str, dict]) -> dict:
@@ -102,7 +107,8 @@ def merged_rows(found: Mapping[str, dict]) -> list[Ensemble]:
     Raises
     ------
     InputError
-        Batches disagree about an ensemble in more than the number of samples.
+        Batches disagree about an ensemble in more than the number of samples, and in burn-in and spacing by more than
+        `SAME_LENGTH`; the shorter ones are kept.
     """
     merged: dict[str, Ensemble] = {}
     source: dict[str, str] = {}
@@ -114,7 +120,9 @@ def merged_rows(found: Mapping[str, dict]) -> list[Ensemble]:
                 continue
             for field in fields(Ensemble):
                 ours, theirs = getattr(merged[name], field.name), getattr(row, field.name)
-                if ours != theirs and field.name not in DIVISION:
+                if field.name in LENGTHS and max(ours, theirs) <= SAME_LENGTH * min(ours, theirs):
+                    merged[name] = replace(merged[name], **{field.name: min(ours, theirs)})
+                elif ours != theirs and field.name not in DIVISION:
                     raise InputError(
                         f"batch {batch}: {field.name} of {name} is {theirs}, but {ours} in batch {source[name]}"
                     )

@@ -177,9 +177,20 @@ def test_sheet_of_all_batches(tmp_path):
 
 def test_batches_that_prepared_their_glasses_differently_are_refused(tmp_path):
     batch(tmp_path, "a")
-    batch(tmp_path, "b", replace(ROW, burn_in=20))
-    with pytest.raises(InputError, match="batch b: burn_in of glass is 20, but 10 in batch a"):
+    batch(tmp_path, "b", replace(ROW, burn_in=21))
+    with pytest.raises(InputError, match="batch b: burn_in of glass is 21, but 10 in batch a"):
         reference.merged_rows(reference.batches(tmp_path))
+    batch(tmp_path / "other", "a")
+    batch(tmp_path / "other", "b", replace(ROW, swap_fraction=0.1))
+    with pytest.raises(InputError, match=r"batch b: swap_fraction of glass is 0.1, but 0.2 in batch a"):
+        reference.merged_rows(reference.batches(tmp_path / "other"))
+
+
+def test_batches_may_count_in_relaxation_times_that_were_measured_anew(tmp_path):
+    batch(tmp_path, "a", replace(ROW, burn_in=13, spacing=6))
+    batch(tmp_path, "b", replace(ROW, burn_in=9, spacing=7))
+    (row,) = reference.merged_rows(reference.batches(tmp_path))
+    assert (row.burn_in, row.spacing, row.n_samples) == (9, 6, 16)
 
 
 def test_provenance_of_another_schema_is_refused(tmp_path):
