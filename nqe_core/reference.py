@@ -26,10 +26,8 @@ from nqe_core.version import git_commit, version
 PROVENANCE, SHEET, FIELDS = "provenance.json", "campaign.tsv", "fields"
 PACKAGES = ("numpy", "scipy", "numba", "h5py", "pyarrow")
 DIVISION = ("n_samples", "samples_per_chunk")  # how much work there is and how it is divided, not what a sample is
-LENGTHS = (
-    "burn_in",
-    "spacing",
-)  # in sweeps; sheets give them in relaxation times, which are measured anew now and then
+# in sweeps; sheets give them in relaxation times, which are measured anew now and then
+LENGTHS = ("burn_in", "spacing")
 SAME_LENGTH = 2.0  # largest ratio of two lengths of the same number of relaxation times
 
 
