@@ -1,6 +1,7 @@
-"""How soon density forgets where a liquid came from: its longest waves, from even and from independent positions.
+"""How soon density forgets where a liquid came from: its longest waves, from the starts that are used, even ones and
+independent ones.
 
-    python benchmarks/starts.py ipl2d 25600 2.0            # a minute and a half
+    python benchmarks/starts.py ipl2d 25600 2.0            # five minutes
     python benchmarks/starts.py ipl3d 32768 2.0 --sweeps 500 --runs 6
 
 Prints the structure factor S(k) of the longest waves after the start and after each run, a mean over walkers.
@@ -23,9 +24,17 @@ SEED = 20200323
 SQUARES = (1, 2, 4)  # (k L / 2 pi)^2 of the waves that are looked at
 
 
-def independent_points(n: int, dimension: int, rng: np.random.Generator) -> np.ndarray:
-    """What a start was before: an ideal gas."""
+def entirely_even_points(n: int, dimension: int, rng: np.random.Generator, _: float) -> np.ndarray:
+    """No long waves at all."""
+    return even_points(n, dimension, rng)
+
+
+def independent_points(n: int, dimension: int, rng: np.random.Generator, _: float) -> np.ndarray:
+    """An ideal gas."""
     return rng.random((n, dimension))
+
+
+STARTS = {"as used": even_points, "even": entirely_even_points, "independent": independent_points}
 
 
 def long_waves(state: Configuration) -> list[float]:
@@ -68,7 +77,7 @@ def main() -> None:
     parser.add_argument("--sweeps", type=int, default=2000, help="of each run")
     options = parser.parse_args()
     print("start        sweeps  " + "  ".join(f"S, k^2 = {square}" for square in SQUARES) + "     u / N")
-    for name, points in (("even", even_points), ("independent", independent_points)):
+    for name, points in STARTS.items():
         for run, line in enumerate(course(options, points)):
             print(f"{name:11}  {run * options.sweeps:6}  " + "  ".join(f"{v:10.4f}" for v in line), flush=True)
 

@@ -80,7 +80,7 @@ def _equilibrate(commands) -> None:
     parser = _command(
         commands, "equilibrate", "equilibrium liquids at the parent temperature T_p",
         "Swap Monte Carlo: a sweep is N attempted moves, single-particle displacements and exchanges of two "
-        "particles' sizes. Each walker starts from random positions of even density.",
+        "particles' sizes. Each walker starts from random positions whose long density waves are a liquid's.",
     )  # fmt: skip
     add = parser.add_argument
     add("--model", required=True, metavar="NAME", help="ipl2d, ipl3d, ipl4d, poly3d, or a name with its parameters")

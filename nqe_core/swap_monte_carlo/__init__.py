@@ -22,6 +22,7 @@ from nqe_core.swap_monte_carlo.walker import MonteCarloResult
 __all__ = ["SAMPLERS", "MonteCarloResult", "Sampler", "equilibrate", "initial_configuration"]
 
 OVERLAP_TEMPERATURE, OVERLAP_SWEEPS = 2.0, 50  # of the short run that pushes random positions apart
+LONG_WAVES = {2: 0.06, 3: 0.09, 4: 0.14}  # S(k) of a start at small k, by dimension: that of the IPL liquids at T = 2
 
 # A sampler takes (configuration, model, temperature, sweeps, rng, swap_fraction, step, tune), checked by `equilibrate`
 Sampler = Callable[..., MonteCarloResult]
@@ -77,30 +78,34 @@ def equilibrate(
     return SAMPLERS[sampler](configuration, model, temperature, int(sweeps), rng, swap_fraction, step, tune)
 
 
-def even_points(n: int, dimension: int, rng: np.random.Generator) -> np.ndarray:
-    """Random points in the unit cube, shape (n, d), n of them in any part of volume one, nearly.
+def even_points(n: int, dimension: int, rng: np.random.Generator, long_waves: float = 0.0) -> np.ndarray:
+    """Random points in the unit cube, shape (n, d), whose structure factor is `long_waves` at all small wave numbers.
 
     A Kronecker sequence of low discrepancy, x_i = i a mod 1 with a_k = g^-k and g^(d+1) = g + 1 (g is the golden ratio in
-    one dimension), at a random place; each point then moves by up to half of the mean distance.
+    one dimension), at a random place; each point then moves by up to half of the mean distance. Points are the same
+    number in any part of volume one, nearly: S = 0. Of m such points a random n have S = 1 - n / m.
     """
     g = max(np.roots([1.0, *[0.0] * (dimension - 1), -1.0, -1.0]).real)
-    x = rng.random(dimension) + np.outer(np.arange(n), g ** -np.arange(1.0, dimension + 1))
-    x += (rng.random((n, dimension)) - 0.5) / n ** (1 / dimension)
+    m = round(n / (1.0 - long_waves))
+    kept = rng.choice(m, n, replace=False)
+    x = rng.random(dimension) + np.outer(kept, g ** -np.arange(1.0, dimension + 1))
+    x += (rng.random((n, dimension)) - 0.5) / m ** (1 / dimension)
     return x % 1.0
 
 
 def initial_configuration(model: Model, n_particles: int, rng: np.random.Generator) -> Configuration:
-    """Random positions of even density and random sizes, with the overlaps pushed apart.
+    """Random positions with a liquid's long waves and random sizes, with the overlaps pushed apart.
 
-    Even density, because moves of a sampler take L^2 to carry mass across the box: after independent positions, density
-    still fluctuates over long distances when places have been forgotten many times.
+    A liquid's long waves, because moves of a sampler take L^2 to carry mass across the box: after independent positions
+    (S = 1) density still fluctuates too much over long distances when places have been forgotten many times, after even
+    ones (S = 0) too little.
 
     A few sweeps at high temperature do the rest: a move never cares how large the energies are, so that the r^-10 cores
     are as good a start as any.
     """
     model.check_particles(n_particles)
     box_length = model.box_length(n_particles)
-    positions = box_length * even_points(n_particles, model.dimension, rng)
+    positions = box_length * even_points(n_particles, model.dimension, rng, LONG_WAVES[model.dimension])
     start = Configuration(positions, model.draw_diameters(n_particles, rng), box_length)
     result = equilibrate(start, model, OVERLAP_TEMPERATURE, OVERLAP_SWEEPS, rng, swap_fraction=0.0, tune=False)
     return result.configuration.wrapped()
