@@ -12,7 +12,10 @@ from nqe_core.configuration import Configuration
 # The first Bragg peaks of every close packing lie between these multiples of 2 pi / (mean spacing).
 FIRST_WAVE_NUMBER, LAST_WAVE_NUMBER = 0.7, 1.6
 POINTS_PER_WAVE = 3.0  # of the grid, for the shortest wave
-CANDIDATES = 16
+AT_ONCE = 16  # waves whose values are taken from the particles together
+# Waves with less than this share of the peak on the grid are not looked at. Of 1,070 random starts, whose S(k) is flat, two
+# lost their highest wave by it, for one lower by 0.2 and 1.1 %; of 100 glasses of N = 400 to 32768 none.
+GRID_ERROR = 0.45
 
 # Glasses of all models reach 15 to 65 (4,452 of N = 400 to 6400; 64 in 2D at N = 6400): the largest of many exponentially
 # distributed numbers with mean 4 at the first peak, growing slowly with N. A lattice disturbed by 3 % of the spacing
@@ -51,10 +54,19 @@ def structure_peak(configuration: Configuration) -> float:
     outside = (squared < (FIRST_WAVE_NUMBER * per_side) ** 2) | (squared > (LAST_WAVE_NUMBER * per_side) ** 2)
     intensity[outside] = 0.0
     # the grid finds the candidates, the particles themselves give their values
-    best = np.unravel_index(np.argpartition(intensity, -CANDIDATES, axis=None)[-CANDIDATES:], intensity.shape)
-    waves = np.stack([along[index] for along, index in zip(numbers, best, strict=True)])
-    phases = np.exp(2j * np.pi / configuration.box_length * (configuration.positions @ waves))
-    return float((np.abs(phases.sum(axis=0)) ** 2).max()) / n
+    likely = np.flatnonzero(intensity >= GRID_ERROR * intensity.max())
+    likely = likely[np.argsort(-intensity.flat[likely], kind="stable")]
+    peak = 0.0
+    for first in range(0, likely.size, AT_ONCE):
+        some = likely[first : first + AT_ONCE]
+        if intensity.flat[some[0]] < GRID_ERROR * peak:
+            break
+        index = np.unravel_index(some, intensity.shape)
+        waves = np.stack([along[k] for along, k in zip(numbers, index, strict=True)])
+        phases = 2 * np.pi / configuration.box_length * (configuration.positions @ waves)
+        values = np.cos(phases).sum(axis=0) ** 2 + np.sin(phases).sum(axis=0) ** 2
+        peak = max(peak, float(values.max()))
+    return peak / n
 
 
 def is_crystalline(peak: float, n_particles: int) -> bool:

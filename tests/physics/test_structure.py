@@ -20,9 +20,10 @@ def lattice(dimension: int, cells: int, rng, disturbance: float = 0.03) -> Confi
     return Configuration(np.mod(positions, box_length), np.ones(len(points)), box_length)
 
 
+@pytest.mark.parametrize("seed", range(5))
 @pytest.mark.parametrize(("model", "n"), [("ipl2d", 400), ("ipl3d", 500), ("ipl4d", 500)])
-def test_peak_equals_the_sum_over_particles(model, n):
-    liquid = initial_configuration(MODELS[model], n, np.random.default_rng(7))
+def test_peak_equals_the_sum_over_particles(model, n, seed):
+    liquid = initial_configuration(MODELS[model], n, np.random.default_rng(seed))
     dimension = liquid.positions.shape[1]
     per_side = n ** (1 / dimension)
     highest = int(LAST_WAVE_NUMBER * per_side)

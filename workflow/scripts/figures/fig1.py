@@ -55,8 +55,10 @@ def _pair_text(choice) -> str:
         if row["qualified"]
         else f"None of n = {searched} searched has {rule}: shown is the sample where they differ most"
     )
+    shown = ("that hybridises two soft spots, and (b) the two quartic modes behind it" if row["qualified"]
+             else "and (b) the two quartic modes found from it")  # fmt: skip
     return (
-        f"(a) Harmonic mode of {_name(row)} that hybridises two soft spots, and (b) the two quartic modes behind it (first "
+        f"(a) Harmonic mode of {_name(row)} {shown} (first "
         f"red, overlap with the harmonic mode {row['overlap_quartic']:.2f}; second, found from the difference of the "
         f"two, purple, overlap {abs(row['overlap_harmonic']):.2f}; overlap of the two quartic modes "
         f"{abs(row['overlap_first']):.2f}). {rule}.{choice.remark}"

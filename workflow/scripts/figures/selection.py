@@ -138,14 +138,14 @@ def hybridised_pairs(samples: pd.DataFrame) -> pd.DataFrame:
     """Fig. 1(a, b): samples with second quartic modes, first the one whose harmonic mode is most evenly two soft spots.
 
     By falling min(|psi.pi4a|, |psi.pi4b|) among the samples with |pi4a.pi4b| < `NEARLY_ORTHOGONAL`; then the others, the
-    most different quartic modes first. Rows have these overlaps as overlap_quartic, overlap_harmonic and overlap_first,
-    and `qualified`, the number of samples with nearly orthogonal modes.
+    most different quartic modes first, to six digits (packed tables keep seven). Rows have these overlaps as
+    overlap_quartic, overlap_harmonic and overlap_first, and `qualified`, the number of samples with nearly orthogonal modes.
     """
     between = samples["overlap_first"].abs()
     apart = between < NEARLY_ORTHOGONAL
     both = samples.assign(overlap_quartic=1 - samples["harmonic_quartic_mismatch"], qualified=int(apart.sum()))
     evenness = np.minimum(both["overlap_quartic"], both["overlap_harmonic"].abs())
-    return both.assign(order=np.where(apart, -evenness, between)).sort_values("order", kind="stable")
+    return both.assign(order=np.where(apart, -evenness, between.round(6))).sort_values("order", kind="stable")
 
 
 def hybridised_with_phonon(samples: pd.DataFrame) -> pd.DataFrame:
