@@ -247,11 +247,17 @@ class _Member:
     def finish(self, owners: dict[int, Path], interrupted: str) -> int:
         """Merge the parts into the output when all rows are there."""
         missing = [sample for sample in self.job.samples if sample not in owners]
+        overtaken = not all(path.exists() for path in set(owners.values()))
+        if overtaken and self.folder.completed():
+            # a job that SLURM started again while this one lived on: nobody will come back for what this one kept
+            self.folder.remove({*owners.values(), *self.useless})
+            self.say(f"{self.output}: the other process has finished it")
+            return DONE
         if missing and interrupted:
             return self.resumable(interrupted)
         if missing:
             raise RuntimeError(f"{len(missing)} samples have no rows, the first is {missing[0]}")
-        if not all(path.exists() for path in set(owners.values())):
+        if overtaken:
             return self.resumable("another process has removed parts")
         failures = self.folder.failures(owners)
         own = [reason for reason in failures if not reason.startswith("upstream: ")]

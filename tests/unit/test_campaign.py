@@ -279,6 +279,31 @@ def test_two_writers_without_locks_both_end_with_a_whole_file(tmp_path, fake_com
     assert [entry.name for entry in tmp_path.iterdir()] == ["0000.h5"]
 
 
+@pytest.mark.parametrize("ended_by_a_signal", [False, True])
+def test_who_was_overtaken_by_another_writer_leaves_nothing(tmp_path, reference, ended_by_a_signal):
+    """The other one has written the file and removed the parts that both knew, while this one still computes."""
+    job, output = fake_job(), tmp_path / "0000.h5"
+    compute = job.compute
+    interrupt(fake_job(), output, after=7)
+
+    def rows(unit, checkpoint, pause):
+        if unit.start == 11:
+            assert run(fake_job(), tmp_path / "other" / "0000.h5", options()) == DONE
+            (tmp_path / "other" / "0000.h5").rename(output)
+            for part in (tmp_path / "0000.h5.parts").glob("part.*"):
+                part.unlink()
+            if ended_by_a_signal:
+                raise Interrupted("test")
+        yield from compute(unit, checkpoint, pause)
+
+    job.compute = rows
+    log = io.StringIO()
+    assert run(job, output, options(log=log)) == DONE
+    assert "the other process has finished it" in log.getvalue()
+    assert checksum(output) == reference
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["0000.h5", "other"]
+
+
 def test_files_of_killed_writers_are_removed_and_those_of_living_ones_kept(tmp_path):
     host = socket.gethostname()
     dead = subprocess.Popen([sys.executable, "-c", ""])
