@@ -5,18 +5,20 @@ The only module that knows MPI, which is loaded for more than one rank only.
 
 from __future__ import annotations
 
+import faulthandler
 import os
 import signal
 import sys
 import time
-from collections.abc import Mapping, MutableMapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, MutableMapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from nqe_core.errors import InputError
 
 SIGN_OF_LIFE = 5.0  # seconds between touches of a rank's file
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)  # USR1: what batch systems send before the time limit
+START_WITHIN = 900.0  # seconds for MPI to connect the ranks; at thousands of them it takes a minute
 SETTLE_WITHIN = 10.0  # seconds for the last messages to leave
 LAST_LOOKS = 10  # of which one is enough, once the connections are there
 UNDERSTOOD = "understood"  # the answer to the plan, and to the answers
@@ -196,10 +198,31 @@ class Watch:
         return now - self._seen[rank][1] > self.patience
 
 
-class Crew:
-    """The ranks of this run and what they say to each other; a single process has nobody to talk to."""
+@contextmanager
+def at_most(seconds: float) -> Iterator[None]:
+    """End this process, and say on stderr where it hung, when something takes longer.
 
-    def __init__(self, ranks: int) -> None:
+    By a thread that needs nothing of the interpreter: while MPI connects, in C, nobody looks at signals.
+    """
+    faulthandler.dump_traceback_later(seconds, exit=True, file=sys.__stderr__)
+    try:
+        yield
+    finally:
+        faulthandler.cancel_dump_traceback_later()
+
+
+class Crew:
+    """The ranks of this run and what they say to each other; a single process has nobody to talk to.
+
+    Parameters
+    ----------
+    ranks : int
+        MPI ranks that must be there.
+    start_within : float
+        Seconds after which a start that hangs fails, rather than hold the nodes until the time limit.
+    """
+
+    def __init__(self, ranks: int, start_within: float = START_WITHIN) -> None:
         check_launcher(ranks)
         self._comm = None
         self._sent: list = []
@@ -210,7 +233,8 @@ class Crew:
                 import mpi4py
 
                 mpi4py.rc.threads = False
-                from mpi4py import MPI
+                with at_most(start_within):
+                    from mpi4py import MPI
             except (ImportError, RuntimeError) as error:
                 raise InputError(f"--ranks {ranks} needs mpi4py and an MPI library ({error})") from None
             check_size(ranks, MPI.COMM_WORLD.size)

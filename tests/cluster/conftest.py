@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 from cluster_runs import LAB, Campaign, environment
-from slurm_jobs import ask
+from slurm_jobs import ask, cancel_jobs
 
 
 @pytest.fixture(scope="session")
@@ -22,9 +22,11 @@ def undisturbed(tmp_path_factory) -> Campaign:
 
 
 @pytest.fixture
-def campaign(tmp_path) -> Campaign:
-    """The same campaign, not yet run."""
-    return Campaign.create(tmp_path)
+def campaign(tmp_path) -> Iterator[Campaign]:
+    """The same campaign, not yet run; of its jobs none outlives the test, which would take nodes from the next."""
+    campaign = Campaign.create(tmp_path)
+    yield campaign
+    cancel_jobs(campaign)
 
 
 @contextlib.contextmanager

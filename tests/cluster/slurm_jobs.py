@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 
 import yaml
@@ -25,10 +26,26 @@ def resources(tasks: int, runtime: str = "10", memory: str = "800", **others: ob
     return ["--set-resources", *(f"liquid:{key}={value}" for key, value in asked.items())]
 
 
-def running_jobs(campaign: Campaign) -> list[str]:
-    """Ids of the campaign's running jobs, whoever else uses the cluster."""
-    jobs = ask("squeue", "-h", "-t", "RUNNING", "-o", "%i %Z").splitlines()
+def jobs_of(campaign: Campaign, *states: str) -> list[str]:
+    """Ids of the campaign's jobs in these states, whoever else uses the cluster."""
+    jobs = ask("squeue", "-h", "-t", ",".join(states), "-o", "%i %Z").splitlines()
     return [job.split()[0] for job in jobs if job.split()[1] == str(campaign.path)]
+
+
+def running_jobs(campaign: Campaign) -> list[str]:
+    """Ids of the campaign's running jobs."""
+    return jobs_of(campaign, "RUNNING")
+
+
+def cancel_jobs(campaign: Campaign) -> None:
+    """End what a failed test has left on a SLURM, where one runs."""
+    if (
+        shutil.which("squeue")
+        and subprocess.run(("squeue", "-h"), env=environment(), capture_output=True).returncode == 0
+    ):
+        for job in jobs_of(campaign, "PENDING", "CONFIGURING", "RUNNING"):
+            ask("scancel", job)
+            wait_until(lambda job=job: job not in jobs_of(campaign, "RUNNING", "COMPLETING"), PATIENCE, f"{job} to end")
 
 
 def running_job(campaign: Campaign) -> str:

@@ -18,17 +18,7 @@ from fake_stage import BLOCKS, FIELDS, fake_job
 
 from nqe_core.atomic_files import is_abandoned
 from nqe_core.campaign import DONE, FAILED, RESUMABLE, Options, run
-from nqe_core.crew import (
-    MPICH_UNDER_SLURM,
-    Claims,
-    Interrupted,
-    Interruption,
-    Watch,
-    check_launcher,
-    launched_processes,
-    prefer_plain_connections,
-    shares,
-)
+from nqe_core.crew import MPICH_UNDER_SLURM, Claims, Interrupted
 from nqe_core.errors import InputError
 from nqe_core.jobs import NUMERICAL_ERRORS, SampleFailure, allowed_failures, attempt
 from nqe_core.parts import Busy, PartFolder
@@ -462,72 +452,6 @@ def test_progress_rewrites_a_line_on_a_terminal(tmp_path):
 # --- ranks ----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("n_units", "ranks"), [(0, 2), (1, 4), (7, 2), (1000, 48), (5, 1)])
-def test_shares_hold_every_unit_once_and_shrink(n_units, ranks):
-    blocks = shares(n_units, ranks)
-    assert [unit for block in blocks for unit in block] == list(range(n_units))
-    lengths = [len(block) for block in blocks]
-    assert lengths == sorted(lengths, reverse=True)
-    if ranks > 1 and n_units:
-        assert lengths[-1] == 1
-        assert lengths[0] <= max(1, n_units // (2 * ranks))
-
-
-def test_a_block_is_claimed_once(tmp_path):
-    ranks = [Claims(tmp_path, rank, shared=True) for rank in range(3)]
-    won = [(rank.rank, block) for block in range(4) for rank in ranks if rank.claim(block)]
-    assert won == [(0, block) for block in range(4)]
-
-
-def test_a_silent_rank_is_noticed_and_a_living_one_is_not(tmp_path):
-    watch = Watch(tmp_path, patience=0.2)
-    alive = Claims(tmp_path, 1, shared=True)
-    assert not watch.silent(1)
-    assert not watch.silent(2)
-    for step in range(4):
-        time.sleep(0.1)
-        os.utime(tmp_path / "alive.1", (step, step)) if step else alive.live()
-        assert not watch.silent(1)
-    assert watch.silent(2)
-    time.sleep(0.25)
-    assert watch.silent(1)
-
-
-@pytest.mark.parametrize(
-    ("environment", "processes"),
-    [
-        ({}, 1),
-        ({"PMI_SIZE": "4", "PMI_RANK": "0"}, 4),
-        ({"OMPI_COMM_WORLD_SIZE": "3"}, 3),
-        ({"PMIX_RANK": "2"}, 3),
-        ({"SLURM_STEP_NUM_TASKS": "8", "SLURM_NTASKS": "8"}, 8),
-        ({"SLURM_NTASKS": "8"}, 1),  # a batch script, which runs once
-        ({"PMI_SIZE": "1"}, 1),
-    ],
-)
-def test_launchers_are_recognised(environment, processes):
-    assert launched_processes(environment) == processes
-    if processes > 1:
-        with pytest.raises(InputError, match=f"one of {processes} processes, but --ranks is 1"):
-            check_launcher(1, environment)
-    else:
-        check_launcher(1, environment)
-
-
-@pytest.mark.parametrize(
-    ("environment", "told"),
-    [
-        ({"PMI_FD": "7", "SLURM_STEP_ID": "0"}, ("ofi", "1")),  # srun --mpi=pmi2
-        ({"PMI_FD": "7"}, (None, None)),  # mpiexec, which reads lines of any length
-        ({"SLURM_STEP_ID": "0"}, (None, None)),  # srun --mpi=none or pmix
-        ({"PMI_FD": "7", "SLURM_STEP_ID": "0", "MPIR_CVAR_CH4_NETMOD": "ucx"}, ("ucx", "1")),  # somebody's choice
-    ],
-)
-def test_mpich_is_told_how_to_connect_under_slurm_only(environment, told):
-    prefer_plain_connections(environment)
-    assert tuple(environment.get(name) for name in ("MPIR_CVAR_CH4_NETMOD", "MPIR_CVAR_NOLOCAL")) == told
-
-
 def start(command, *arguments):
     return subprocess.Popen(
         [*map(str, command), *map(str, arguments)], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -624,14 +548,6 @@ def test_a_bug_on_one_rank_ends_all(tmp_path, mpiexec, fake_command):
     status, log = finish(process)
     assert status == 1
     assert "TypeError: a bug" in log
-
-
-def test_handlers_are_put_back():
-    before = signal.getsignal(signal.SIGTERM)
-    with Interruption() as interruption:
-        os.kill(os.getpid(), signal.SIGTERM)
-        assert interruption.received == "SIGTERM"
-    assert signal.getsignal(signal.SIGTERM) is before
 
 
 def test_options_are_checked():
