@@ -156,6 +156,24 @@ def test_shipped_reference_is_what_the_documents_show(tmp_path):
     words = "{} agree, {} differ and {} ".format(*counts.groups())
     for page in ("README.md", "docs/findings.md"):
         assert words in " ".join((ROOT / page).read_text().replace("*", "").split()), page
+    scorecard = pd.read_csv(workdir.path / "results/reference/scorecard.csv")
+    rows = re.findall(r"^\|[^|]*\|[^|]*\| ([-\d.]+) ± ([\d.]+)( %)? \| (\d+) \| ([a-z ]+) \|$", readme_table(), re.M)
+    assert len(rows) == readme_table().count("\n") - 2 > 10, "a row of the README's table cannot be read"
+    for value, error, percent, count, verdict in rows:
+        same = scorecard[(scorecard["n"] == int(count)) & (scorecard["verdict"] == verdict)]
+        factor = 100 if percent else 1
+        digit = 10.0 ** -len(value.partition(".")[2])
+        near = (abs(factor * same["ours"] - float(value)) < digit) & (
+            abs(factor * same["error"] - float(error)) < digit
+        )
+        assert near.any(), f"README.md: no row of the scorecard says {value} ± {error}{percent}, n = {count}, {verdict}"
+
+
+def readme_table() -> str:
+    """The README's part of the scorecard."""
+    text = (ROOT / "README.md").read_text()
+    start = text.index("| | paper | ours | n | verdict |")
+    return text[start : text.index("\n\n", start) + 1]
 
 
 @pytest.fixture(scope="module")
