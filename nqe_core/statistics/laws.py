@@ -90,49 +90,86 @@ def _merged_bins(x: np.ndarray, bins: int, least: int) -> list[np.ndarray]:
 
 
 def median_power_law(
-    x: np.ndarray, y: np.ndarray, lower: float = 0.0, upper: float = math.inf, blocks: np.ndarray | None = None
+    x: np.ndarray,
+    y: np.ndarray,
+    lower: float = 0.0,
+    upper: float = math.inf,
+    blocks: np.ndarray | None = None,
+    groups: np.ndarray | None = None,
 ) -> PowerLaw:
     """Fit of the median of y by amplitude x^exponent for lower <= x < upper.
 
     Least absolute deviations of ln y from a straight line in ln x: the running median's own law, without bins, and
     not drawn away by the broad upper tail that hybridised modes make.
+
+    Parameters
+    ----------
+    x, y : ndarray, shape=(n,)
+        Rows where one of them is not finite and positive are left out.
+    lower, upper : float
+        Cuts in x.
+    blocks : ndarray, shape=(n,), optional
+        Labels of the samples' blocks.
+    groups : ndarray, shape=(n,), optional
+        Labels of groups, such as box sizes, that share the exponent but have an amplitude each: where y depends on the
+        group too, and groups lie at other x, one line through all of them has another slope than any of them. The
+        amplitude is that of the largest group then.
     """
-    x, y, labels = _positive(x, y, blocks)
-    keep = (y > 0) & (x >= lower) & (x < upper)
+    codes = np.zeros(len(x)) if groups is None else np.unique(np.asarray(groups), return_inverse=True)[1]
+    (x, y, codes), labels = finite_rows(x, y, codes, blocks=blocks)
+    keep = (x > 0) & (y > 0) & (x >= lower) & (x < upper)
     log_x, log_y = np.log(x[keep]), np.log(y[keep])
-    groups = Blocks.of(None if labels is None else labels[keep], len(log_x))
-    if not enough(groups) or np.ptp(log_x) < 1e-6:
-        return PowerLaw(Estimate.missing(len(log_x), groups.count), math.nan, lower, upper)
-    centre = log_x.mean()
-    slope, offset = _least_absolute_line(log_x - centre, log_y, np.ones(len(log_x)), start=None)
-
-    def resampled(times: np.ndarray) -> float:
-        return _least_absolute_line(log_x - centre, log_y, times, start=(slope, offset))[0]
-
-    exponent = from_draws(slope, draws(resampled, groups), groups)
-    return PowerLaw(exponent, math.exp(offset - slope * centre), lower, upper)
+    codes = np.unique(codes[keep], return_inverse=True)[1].reshape(-1)
+    walkers = Blocks.of(None if labels is None else labels[keep], len(log_x))
+    lines = _Lines(log_x, log_y, codes) if len(log_x) else None
+    if lines is None or not enough(walkers) or lines.widest < 1e-6:
+        return PowerLaw(Estimate.missing(len(log_x), walkers.count), math.nan, lower, upper)
+    slope, offsets = lines.fit(np.ones(len(log_x)), None, 60)
+    drawn = draws(lambda times: lines.fit(times, (slope, offsets), 25)[0], walkers)
+    amplitude = math.exp(offsets[np.bincount(codes).argmax()])
+    return PowerLaw(from_draws(slope, drawn, walkers), amplitude, lower, upper)
 
 
-def _least_absolute_line(x: np.ndarray, y: np.ndarray, weight: np.ndarray, start: tuple | None) -> tuple[float, float]:
-    """Slope and offset that minimise sum weight |y - slope x - offset|, by iteratively reweighted least squares."""
-    slope, offset = start if start is not None else np.polyfit(x, y, 1)
-    residual = y - slope * x - offset
-    # residuals below this count as zero; it bounds the weights and sets the accuracy of the slope
-    floor = 1e-4 * np.median(np.abs(residual)) + 1e-12
-    for _ in range(60 if start is None else 25):
-        w = weight / np.maximum(np.abs(residual), floor)
-        total, mean_x, mean_y = w.sum(), (w * x).sum(), (w * y).sum()
-        mean_x, mean_y = mean_x / total, mean_y / total
-        spread = (w * (x - mean_x) ** 2).sum()
+class _Lines:
+    """Parallel straight lines y = slope x + offset, an offset for each group, by least absolute deviations."""
+
+    def __init__(self, x: np.ndarray, y: np.ndarray, codes: np.ndarray) -> None:
+        self.x, self.y, self.codes, self.count = x, y, codes, int(codes.max()) + 1
+        self.widest = max(float(np.ptp(x[codes == code])) for code in range(self.count))
+
+    def fit(self, weight: np.ndarray, start: tuple[float, np.ndarray] | None, steps: int) -> tuple[float, np.ndarray]:
+        """Slope and offsets that minimise sum weight |y - slope x - offset|, by iteratively reweighted least squares."""
+        slope, offsets = start if start is not None else self._least_squares(weight, math.nan)
+        if not math.isfinite(slope):
+            return slope, offsets
+        residual = self._residual(slope, offsets)
+        # residuals below this count as zero; it bounds the weights and sets the accuracy of the slope
+        floor = 1e-4 * np.median(np.abs(residual)) + 1e-12
+        for _ in range(steps):
+            new, offsets = self._least_squares(weight / np.maximum(np.abs(residual), floor), offsets)
+            done = abs(new - slope) < 1e-6
+            slope, residual = new, self._residual(new, offsets)
+            if done or not math.isfinite(slope):
+                break
+        return slope, offsets
+
+    def _residual(self, slope: float, offsets: np.ndarray) -> np.ndarray:
+        return self.y - slope * self.x - offsets[self.codes]
+
+    def _least_squares(self, weight: np.ndarray, before: np.ndarray | float) -> tuple[float, np.ndarray]:
+        """Weighted least squares; a group of which a resample has nothing keeps the offset that it had before."""
+        total, mean_x, mean_y = (
+            np.bincount(self.codes, weights=weight * values, minlength=self.count)
+            for values in (np.ones(len(self.x)), self.x, self.y)
+        )
+        there = total > 0
+        mean_x, mean_y = (np.divide(mean, total, out=np.zeros(self.count), where=there) for mean in (mean_x, mean_y))
+        centred = weight * (self.x - mean_x[self.codes])
+        spread = (centred * self.x).sum()
         if spread <= 0:
-            return math.nan, math.nan
-        new = (w * (x - mean_x) * (y - mean_y)).sum() / spread
-        done = abs(new - slope) < 1e-6
-        slope, offset = float(new), float(mean_y - new * mean_x)
-        residual = y - slope * x - offset
-        if done:
-            break
-    return slope, offset
+            return math.nan, np.full(self.count, math.nan)
+        slope = float((centred * self.y).sum() / spread)
+        return slope, np.where(there, mean_y - slope * mean_x, before)
 
 
 def prefactor(

@@ -3,6 +3,7 @@
 import csv
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -20,6 +21,7 @@ sys.path.append(sys.path[-1] + "/figures")
 sys.path.append(sys.path[-2] + "/tables")
 
 import campaign_data
+import claims
 import entry
 import fig1
 import fig2
@@ -38,7 +40,7 @@ import style
 import table1
 import table2
 import vectorfield
-from claims import Claim
+from claim import Claim
 from synthetic_campaign import CHUNK_STAGES, Campaign, bump
 
 TABLE_FIGURES = {
@@ -300,6 +302,42 @@ def test_samples_needed_for_a_share_follow_wilson():
     ours = statistics.proportion(np.ones(24, dtype=bool))
     needed = Claim("Fig. 4", "share", "2D", "always", (0.99, 1.0), ours, share=True).samples_needed
     assert 0.0095 < np.subtract(*statistics.wilson_interval(int(needed), int(needed))[::-1]) <= 0.01
+
+
+def tail(count, half):
+    ours = Estimate(4.0, half / 2, 4 - half, 4 + half, count) if half else Estimate.missing(count)
+    return Claim("Eq. 30", "D(omega3)", "3D", "4", (3.5, 4.5), ours, 4000, tail=True)
+
+
+def test_samples_needed_for_a_tail_count_the_tail():
+    """Of 400 or of 4000 samples the tail has 200: more of them help no more than that until 5 % are more than 200."""
+    assert tail(400, 1.0).samples_needed == tail(4000, 1.0).samples_needed == 200 * 4 / laws.TAIL_SHARE
+    assert tail(8000, 1.0).samples_needed == 4 * 8000
+    assert tail(3000, 0.5).samples_needed == 4000  # the least number that is compared
+    # none yet: the error of 1 + beta from n lowest modes is (1 + beta) / sqrt(n), here to be a tenth of it
+    assert tail(40, 0).samples_needed == pytest.approx((1.96 / 0.1) ** 2 / laws.TAIL_SHARE, rel=1e-3)
+
+
+def test_the_softest_sample_is_compared_only_with_that_of_as_large_an_ensemble(campaign):
+    samples = campaign_data.read_samples(campaign.observables("ipl3d"), campaign.models)
+    rows = [claim for claim in claims.softest(samples[samples["fine"]]) if claim.ensembles == "3D IPL, all N"]
+    assert [row.verdict for row in rows] == ["too few samples"] * 2
+    assert [row.samples_needed for row in rows] == [420_000] * 2
+    softest = samples[samples["fine"]].nsmallest(1, "quartic_frequency").iloc[0]
+    assert [row.ours.value for row in rows] == [softest["energy_difference"], softest["harmonic_quartic_mismatch"]]
+    assert all(np.isnan(row.ours.error) for row in rows)  # of an extreme the bootstrap gives none
+    as_many = replace(rows[0], ours=replace(rows[0].ours, count=420_000, value=0.001, low=0.001, high=0.001))
+    assert as_many.verdict == "agrees"
+
+
+def test_ensembles_of_several_sizes_give_their_common_exponent(campaign):
+    """chi_3 falls with N at one frequency: where the law holds in every size it must be found in all together."""
+    samples = campaign_data.read_samples(campaign.observables("ipl3d"), campaign.models)
+    part = samples[samples["fine"]].copy()
+    part["cubic_quartic_coefficient"] = np.where(part["n_particles"] > part["n_particles"].min(), 0.1, 1.0)
+    (ours,) = (claim.ours for claim in claims.supporting(part)
+               if claim.source == "Fig. 9(c)" and claim.ensembles.startswith("3D IPL"))  # fmt: skip
+    assert ours.value == pytest.approx(0, abs=1e-6)
 
 
 def test_thinning_keeps_the_softest_samples(campaign):

@@ -82,6 +82,46 @@ def test_median_power_law_of_exact_data_is_exact():
     assert law.amplitude == pytest.approx(5.0, rel=1e-5)
 
 
+def boxes_of_several_sizes(rng, scatter):
+    """y = size x, where larger boxes lie at lower x: one line through all has another slope than those of the sizes."""
+    sizes = np.repeat([1.0, 0.5, 0.25], [1500, 1000, 500])
+    x = sizes * rng.random(len(sizes)) ** 0.2
+    return x, sizes * x * np.exp(scatter * rng.normal(size=len(sizes))), sizes
+
+
+def test_groups_share_the_exponent_but_have_an_amplitude_each(rng):
+    x, y, sizes = boxes_of_several_sizes(rng, 0.4)
+    law = statistics.median_power_law(x, y, groups=sizes)
+    assert law.exponent.low < 1.0 < law.exponent.high and law.exponent.error < 0.06
+    assert law.amplitude == pytest.approx(1.0, rel=0.1)  # that of the largest group
+    assert statistics.median_power_law(x, y).exponent.low > 1.5
+
+
+def test_groups_of_exact_data_are_exact_and_need_not_all_have_many_samples(rng):
+    x, y, sizes = boxes_of_several_sizes(rng, 0.0)
+    alone = (np.append(x, 3.0), np.append(y, 1e6), np.append(sizes, 7.0))  # one sample has no slope
+    assert statistics.median_power_law(*alone[:2], groups=alone[2]).exponent.value == pytest.approx(1.0, abs=1e-6)
+    named = np.array(["a", "b"])[(sizes < 0.5).astype(int)]
+    one = statistics.median_power_law(x, 2 * x**3, groups=named)
+    assert (one.exponent.value, one.amplitude) == pytest.approx((3.0, 2.0), rel=1e-5)
+
+
+def test_groups_leave_out_rows_that_are_not_finite_or_positive(rng):
+    x, y, sizes = boxes_of_several_sizes(rng, 0.4)
+    law = statistics.median_power_law(x, y, groups=sizes)
+    more = [np.append(values, extra) for values, extra in ((x, [np.nan, 1, -1]), (y, [1, 0, 1]), (sizes, [1, 1, 9]))]
+    assert statistics.median_power_law(more[0], more[1], groups=more[2]).exponent == law.exponent
+
+
+def test_coverage_of_the_interval_with_groups(rng):
+    hits = 0
+    for _ in range(60):
+        x, y, sizes = (values[::20] for values in boxes_of_several_sizes(rng, 0.6))
+        law = statistics.median_power_law(x, y, groups=sizes)
+        hits += law.exponent.low <= 1.0 <= law.exponent.high
+    assert hits >= 50
+
+
 def test_coverage_of_the_power_law_interval(rng):
     hits = 0
     for _ in range(60):

@@ -15,7 +15,8 @@ sys.path.append(str(Path(__file__).resolve().parent / "tables"))
 
 import table_files
 from campaign_data import read_models, read_samples
-from claims import RULE, Claim, all_claims
+from claim import RULE, Claim
+from claims import all_claims
 from entry import run
 
 SCHEMA = Path(__file__).resolve().parents[1] / "schemas" / "scorecard.schema.yaml"

@@ -7,6 +7,9 @@ from entry import run
 
 from nqe_core import statistics
 
+LEAST_OF_A_SIZE = 200  # samples of a box size that has a running median of its own
+SIZE_MARKERS = "os^Dv"  # small boxes first
+
 
 def draw(observables, models, pdf, png, caption=None):
     """Draw Fig. 9 from the tables of the IPL ensembles of every dimension."""
@@ -38,7 +41,8 @@ def draw(observables, models, pdf, png, caption=None):
         "Figure 9. Coefficients of cubic and quartic modes.",
         "(a) Size of the field U4:pi4pi4pi4/chi4. (b) Shear-strain coupling and (c) quartic coefficient of cubic modes "
         "against their frequency: samples as points (where there are many, every k-th), running medians with 95 % "
-        "bootstrap bands as lines. (d) Cubic modes "
+        f"bootstrap bands as lines, of each N with {LEAST_OF_A_SIZE} samples (circles, squares, triangles: growing N) or, "
+        "where none has as many, of all. (d) Cubic modes "
         "follow tau^2 ~ kappa chi in every dimension (points and running medians; line: tau^2 = 3 kappa chi), (e) quartic "
         f"modes do not. (f) Quartic coefficient of quartic modes. Histograms (a, e, f): {main}D IPL, "
         f"n = {len(part)} ({'; '.join(label(rows) for _, rows in part.groupby('ensemble'))}); colour: samples in a bin.",
@@ -51,18 +55,26 @@ def _label(panel, x: str, y: str) -> None:
     panel.set_ylabel(y)
 
 
-def _by_dimension(panel, chosen, x, y, legend: str | None) -> None:
-    """Points and running medians of each dimension."""
+def _by_dimension(panel, chosen, x, y, legend: str | None, by_size: bool = False) -> None:
+    """Points and running medians of each dimension, or of each N of each dimension."""
     xs, ys = [], []
     for dimension, rows in chosen.groupby("dimension"):
         colour = style.DIMENSION_COLOURS[int(dimension)]
         horizontal, vertical = x(rows).to_numpy(), y(rows).to_numpy()
-        thin = max(1, len(rows) // 1000)  # enough to show the spread
+        thin, curves = max(1, len(rows) // 1000), []  # enough to show the spread
         style.scatter(panel, horizontal[::thin], vertical[::thin], colour, size=2.0, alpha=0.3)
-        curve = statistics.running_median(horizontal, vertical, blocks=rows["block"])
-        errors = np.abs(np.stack([curve.median - curve.low, curve.high - curve.median]))
-        panel.errorbar(curve.x, curve.median, errors, color=colour, marker="o", ms=3, lw=0.9, mec="white", mew=0.4,
-                       elinewidth=0.8, label=f"{dimension}D", zorder=4)  # fmt: skip
+        # at one frequency large boxes have other coefficients than small ones: a median of all would follow the sizes
+        sizes = sorted(rows["n_particles"].unique()) if by_size else [None]
+        sizes = [size for size in sizes if (rows["n_particles"] == size).sum() >= LEAST_OF_A_SIZE] or [None]
+        for marker, size in zip(SIZE_MARKERS, sizes, strict=False):
+            of_size = np.ones(len(rows), dtype=bool) if size is None else (rows["n_particles"] == size).to_numpy()
+            curve = statistics.running_median(
+                horizontal[of_size], vertical[of_size], bins=8 if by_size else 12, blocks=rows["block"][of_size]
+            )
+            errors = np.abs(np.stack([curve.median - curve.low, curve.high - curve.median]))
+            panel.errorbar(curve.x, curve.median, errors, color=colour, marker=marker, ms=3, lw=0.9, mec="white", mew=0.4,
+                           elinewidth=0.8, label=None if curves else f"{dimension}D", zorder=4)  # fmt: skip
+            curves.append(size)
         xs.append(horizontal)
         ys.append(vertical)
     style.logarithmic(panel)
@@ -76,7 +88,9 @@ def _by_dimension(panel, chosen, x, y, legend: str | None) -> None:
 
 
 def _medians(panel, chosen, column: str, y_label: str, legend: str | None = None) -> None:
-    _by_dimension(panel, chosen, lambda rows: rows["cubic_frequency"], lambda rows: rows[column].abs(), legend)
+    _by_dimension(
+        panel, chosen, lambda rows: rows["cubic_frequency"], lambda rows: rows[column].abs(), legend, by_size=True
+    )
     _label(panel, r"$\omega_3/\omega_0$", y_label)
 
 

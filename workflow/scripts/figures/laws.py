@@ -49,16 +49,11 @@ def low_frequency(part: pd.DataFrame) -> pd.DataFrame:
 
 
 def convergence_exponent(part: pd.DataFrame, column: str) -> PowerLaw:
-    """Exponent of omega_4 in Eq. 15 or 16, for one box size or for several with their L-dependence taken out.
-
-    Several sizes are put on one line by dividing by each size's own prefactor, the median of y / omega_4^b.
-    """
-    exponent = CONVERGENCE[column][0]
+    """Exponent of omega_4 in Eq. 15 or 16, for one box size or for several, each with a prefactor of its own."""
     low = low_frequency(part)
-    scaled = pd.Series(np.nan, index=low.index)
-    for _, sub in low.groupby("n_particles"):
-        scaled[sub.index] = sub[column] / (sub[column] / sub["quartic_frequency"] ** exponent).median()
-    return statistics.median_power_law(low["quartic_frequency"], scaled, blocks=low["block"])
+    return statistics.median_power_law(
+        low["quartic_frequency"], low[column], blocks=low["block"], groups=low["n_particles"]
+    )
 
 
 def convergence_prefactors(samples: pd.DataFrame, column: str) -> tuple[np.ndarray, list[Estimate]]:
@@ -72,10 +67,14 @@ def convergence_prefactors(samples: pd.DataFrame, column: str) -> tuple[np.ndarr
     return np.array(lengths), values
 
 
+def tail_share(count: int) -> float:
+    """Share of so many samples to which a density's exponent is fitted."""
+    return min(0.5, max(TAIL_SHARE, TAIL_SAMPLES / max(count, 1)))
+
+
 def density_cut(part: pd.DataFrame, column: str) -> float:
     """Upper cut of the fit of a density's exponent."""
-    share = min(0.5, max(TAIL_SHARE, TAIL_SAMPLES / max(len(part), 1)))
-    cut = float(part[column].quantile(share))
+    cut = float(part[column].quantile(tail_share(len(part))))
     if column.endswith("frequency"):
         cut = min(cut, BELOW_PHONONS * float(part["phonon_frequency"].iloc[0]))
     return cut
