@@ -134,41 +134,45 @@ class _Lines:
     """Parallel straight lines y = slope x + offset, an offset for each group, by least absolute deviations."""
 
     def __init__(self, x: np.ndarray, y: np.ndarray, codes: np.ndarray) -> None:
-        self.x, self.y, self.codes, self.count = x, y, codes, int(codes.max()) + 1
-        self.widest = max(float(np.ptp(x[codes == code])) for code in range(self.count))
+        self.order = np.argsort(codes, kind="stable")  # group by group: sums of neighbours are quick
+        self.x, self.y, self.counts = x[self.order], y[self.order], np.bincount(codes)
+        self.starts = np.cumsum(self.counts) - self.counts
+        self.widest = max(float(np.ptp(part)) for part in np.split(self.x, self.starts[1:]))
 
     def fit(self, weight: np.ndarray, start: tuple[float, np.ndarray] | None, steps: int) -> tuple[float, np.ndarray]:
         """Slope and offsets that minimise sum weight |y - slope x - offset|, by iteratively reweighted least squares."""
-        slope, offsets = start if start is not None else self._least_squares(weight, math.nan)
+        weight = weight[self.order]
+        slope, offsets = (
+            start if start is not None else self._least_squares(weight, np.full(len(self.counts), math.nan))
+        )
         if not math.isfinite(slope):
             return slope, offsets
-        residual = self._residual(slope, offsets)
+        residual = np.abs(self._residual(slope, offsets))
         # residuals below this count as zero; it bounds the weights and sets the accuracy of the slope
-        floor = 1e-4 * np.median(np.abs(residual)) + 1e-12
+        floor = 1e-4 * np.median(residual) + 1e-12
         for _ in range(steps):
-            new, offsets = self._least_squares(weight / np.maximum(np.abs(residual), floor), offsets)
+            new, offsets = self._least_squares(weight / np.maximum(residual, floor), offsets)
             done = abs(new - slope) < 1e-6
-            slope, residual = new, self._residual(new, offsets)
+            slope, residual = new, np.abs(self._residual(new, offsets))
             if done or not math.isfinite(slope):
                 break
         return slope, offsets
 
     def _residual(self, slope: float, offsets: np.ndarray) -> np.ndarray:
-        return self.y - slope * self.x - offsets[self.codes]
+        return self.y - slope * self.x - np.repeat(offsets, self.counts)
 
-    def _least_squares(self, weight: np.ndarray, before: np.ndarray | float) -> tuple[float, np.ndarray]:
+    def _least_squares(self, weight: np.ndarray, before: np.ndarray) -> tuple[float, np.ndarray]:
         """Weighted least squares; a group of which a resample has nothing keeps the offset that it had before."""
         total, mean_x, mean_y = (
-            np.bincount(self.codes, weights=weight * values, minlength=self.count)
-            for values in (np.ones(len(self.x)), self.x, self.y)
+            np.add.reduceat(values, self.starts) for values in (weight, weight * self.x, weight * self.y)
         )
         there = total > 0
-        mean_x, mean_y = (np.divide(mean, total, out=np.zeros(self.count), where=there) for mean in (mean_x, mean_y))
-        centred = weight * (self.x - mean_x[self.codes])
-        spread = (centred * self.x).sum()
+        mean_x, mean_y = (np.divide(mean, total, out=np.zeros(len(total)), where=there) for mean in (mean_x, mean_y))
+        centred = weight * (self.x - np.repeat(mean_x, self.counts))
+        spread = centred @ self.x
         if spread <= 0:
-            return math.nan, np.full(self.count, math.nan)
-        slope = float((centred * self.y).sum() / spread)
+            return math.nan, np.full(len(total), math.nan)
+        slope = float(centred @ self.y / spread)
         return slope, np.where(there, mean_y - slope * mean_x, before)
 
 
