@@ -304,6 +304,33 @@ def test_samples_needed_for_a_share_follow_wilson():
     assert 0.0095 < np.subtract(*statistics.wilson_interval(int(needed), int(needed))[::-1]) <= 0.01
 
 
+def minima_of_random_quartics(rng, n_samples, n_modes):
+    """Softest of many minima x of A x^2/2 + B x + x^4/24 with random A and B, of two minima either one."""
+    shape = n_samples * n_modes
+    a, b = rng.uniform(-1, 1, shape), rng.uniform(-1, 1, shape)
+    matrices = np.zeros((shape, 3, 3))
+    matrices[:, 1, 0] = matrices[:, 2, 1] = 1
+    matrices[:, 0, 2], matrices[:, 1, 2] = -6 * b, -6 * a  # the companion of x^3 + 6 A x + 6 B
+    roots = np.linalg.eigvals(matrices)
+    stiffness = np.where(np.abs(roots.imag) < 1e-9, a[:, None] + roots.real**2 / 2, -1.0)
+    chosen = np.where(stiffness > 0, rng.random(stiffness.shape), -1.0).argmax(axis=1)[:, None]
+    stiffness, x = (
+        np.take_along_axis(values, chosen, 1).reshape(n_samples, n_modes) for values in (stiffness, roots.real)
+    )
+    softest = stiffness.argmin(axis=1)[:, None]
+    stiffness, x = (np.take_along_axis(values, softest, 1)[:, 0] for values in (stiffness, x))
+    return pd.DataFrame({"cubic_frequency": np.sqrt(stiffness), "cubic_asymmetry": x**2 / (3 * stiffness),
+                         "block": np.arange(n_samples), "phonon_frequency": np.inf})  # fmt: skip
+
+
+def test_minima_taken_as_they_come_have_omega_cubed_and_those_below_the_bound_omega_to_the_fourth():
+    part = minima_of_random_quartics(np.random.default_rng(3), 20_000, 20)
+    assert 0.1 < (part["cubic_asymmetry"] > 1).mean() < 0.5
+    every, stable = (fit(part, "cubic_frequency") for fit in (laws.density_exponent, laws.stable_density_exponent))
+    assert every.value == pytest.approx(3, abs=3 * every.error) and every.error < 0.2
+    assert stable.value - every.value == pytest.approx(1, abs=3 * stable.error) and stable.error < 0.3
+
+
 def tail(count, half):
     ours = Estimate(4.0, half / 2, 4 - half, 4 + half, count) if half else Estimate.missing(count)
     return Claim("Eq. 30", "D(omega3)", "3D", "4", (3.5, 4.5), ours, 4000, tail=True)

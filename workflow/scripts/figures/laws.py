@@ -91,6 +91,17 @@ def density_exponent(part: pd.DataFrame, column: str) -> Estimate:
     return statistics.lowest_mode_exponent(part[column].to_numpy(), density_cut(part, column), part["block"])
 
 
+def stable_density_exponent(part: pd.DataFrame, column: str) -> Estimate:
+    """The same of the modes that respect the bound (Eq. 32), below the cut of all.
+
+    Minima that are taken as they come, the higher one of two wells as often as the lower one, have a tau that does not
+    depend on omega, and D(omega) ~ omega^3; those of them with tau^2 < 3 kappa chi have omega^4 (Gurarie and Chalker,
+    Phys. Rev. B 68, 134207).
+    """
+    stable = part[part["cubic_asymmetry"] <= 1]
+    return statistics.lowest_mode_exponent(stable[column].to_numpy(), density_cut(part, column), stable["block"])
+
+
 def largest_ensembles(samples: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
     """The ensemble with most samples of each family, dimension and (for POLY) parent temperature."""
     for name, part in ensembles(samples):

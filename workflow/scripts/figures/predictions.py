@@ -15,6 +15,7 @@ SYMBOLS = {
     "barrier": r"$p(\kappa_3^3/\tau_3^2)$",
     "strain_threshold": r"$p(x)$",
 }
+LEAST_STABLE = laws.TAIL_SAMPLES / laws.TAIL_SHARE  # samples of an ensemble whose modes below the bound are shown too
 GUIDES = {4.0: r"$\omega^4$", 1 / 4: r"$V_B^{1/4}$", 2 / 3: r"$x^{2/3}$"}
 
 
@@ -25,22 +26,24 @@ def draw(observables, models, pdf, png, caption=None):
     series = list(laws.largest_ensembles(fine))
     made, axes = style.figure(style.DOUBLE, 4.5, 2, 3)
     looks = dict(zip([name for name, _ in series], zip(style.SERIES, style.MARKERS, strict=True), strict=False))
-    fits = {}
+    fits, stable = {}, {}
+    many = [(name, part) for name, part in series if len(part) >= LEAST_STABLE]
     for panel, letter, (column, (x_label, predicted)) in zip(axes.flat, "abcde", laws.DENSITIES.items(), strict=False):
         fits[column] = {name: laws.density_exponent(part, column) for name, part in series}
+        stable[column] = {name: laws.stable_density_exponent(part, column) for name, part in many}
         _draw_density(panel, column, series, looks, predicted)
         panel.set_xlabel(x_label)
         panel.set_ylabel(SYMBOLS[column])
         style.panel_letter(panel, letter)
-    _draw_exponents(axes.flat[5], fits, series, looks)
+    _draw_exponents(axes.flat[5], fits, stable, series, looks)
     style.panel_letter(axes.flat[5], "f")
     handles, _ = axes.flat[0].get_legend_handles_labels()
     if handles:
         made.legend(handles=handles, loc="outside lower center", ncols=3)
     style.save(made, pdf, png)
     used = fine[fine["ensemble"].isin(looks)]
-    style.write_caption(caption or png, "Predictions. Densities of the lowest modes and their exponents.", *_text(fits),
-                        counts(samples, used))  # fmt: skip
+    title = "Predictions. Densities of the lowest modes and their exponents."
+    style.write_caption(caption or png, title, *_text(fits, stable), counts(samples, used))
 
 
 def _short_name(part) -> str:
@@ -84,16 +87,17 @@ def _guide(panel, predicted) -> None:
                 shift=(-20, 2) if predicted > 1 else (5, -8))  # fmt: skip
 
 
-def _draw_exponents(panel, fits, series, looks) -> None:
+def _draw_exponents(panel, fits, stable, series, looks) -> None:
     """Fitted over predicted Weibull shape (1 + exponent) of every density and ensemble."""
     offsets = np.linspace(-0.3, 0.3, len(series)) if len(series) > 1 else [0.0]
     for place, (column, (_, predicted)) in enumerate(laws.DENSITIES.items()):
         for offset, (name, _) in zip(offsets, series, strict=False):
-            fit = fits[column][name]
-            if fit.known:
-                value, error = (1 + fit.value) / (1 + predicted), (fit.high - fit.low) / 2 / (1 + predicted)
-                colour, marker = looks[name]
-                panel.errorbar(value, place + offset, xerr=error, color=colour, marker=marker, ms=3, elinewidth=0.8)
+            colour, marker = looks[name]
+            for fit, face, below in ((fits[column][name], colour, 0.0), (stable[column].get(name), "white", 0.06)):
+                if fit is not None and fit.known:
+                    value, error = (1 + fit.value) / (1 + predicted), (fit.high - fit.low) / 2 / (1 + predicted)
+                    panel.errorbar(value, place + offset + below, xerr=error, color=colour, marker=marker, ms=3, mfc=face,
+                                   elinewidth=0.8)  # fmt: skip
     panel.axvline(1, color=style.BLACK, lw=0.8, ls="--", zorder=0)
     if not any(fit.known for column in fits.values() for fit in column.values()):
         style.note(panel, "too few samples")
@@ -105,7 +109,7 @@ def _draw_exponents(panel, fits, series, looks) -> None:
     panel.set_xlabel(r"$(1+\beta)/(1+\beta_{\rm predicted})$")
 
 
-def _text(fits):
+def _text(fits, stable):
     names = {"harmonic_frequency": "D(omega_2)", "quartic_frequency": "D(omega_4)", "cubic_frequency": "D(omega_3)",
              "barrier": "p(kappa^3/tau^2)", "strain_threshold": "p(x)"}  # fmt: skip
     yield (
@@ -113,11 +117,16 @@ def _text(fits):
         "kappa^3/tau^2 (Eq. 35) and (e) the strain threshold x of the cubic mode (Eq. 37), with 68 % Poisson intervals; "
         "dashed: predicted exponents. (f) Fitted exponents beta (Weibull's law of the lowest of many, maximum likelihood, "
         f"the lowest {100 * laws.TAIL_SHARE:.0f} % of an ensemble, or {laws.TAIL_SAMPLES} samples if that is more, but at "
-        f"most half, and frequencies below {laws.BELOW_PHONONS} of the first phonon's), with 95 % bootstrap intervals."
+        f"most half, and frequencies below {laws.BELOW_PHONONS} of the first phonon's), with 95 % bootstrap intervals; "
+        "open: of the samples whose cubic mode respects the bound of Eq. 32, where an ensemble has "
+        f"{LEAST_STABLE:.0f} samples or more."
     )
     for column, (_, predicted) in laws.DENSITIES.items():
         values = "; ".join(f"{name} {laws.exponent_text(fit)} (n = {fit.count})" for name, fit in fits[column].items())
-        yield f"{names[column]}, predicted {predicted:.3g}: {values}."
+        below = "; ".join(f"{name} {laws.exponent_text(fit)} (n = {fit.count})" for name, fit in stable[column].items())
+        yield f"{names[column]}, predicted {predicted:.3g}: {values}." + (
+            f" Below the bound: {below}." if below else ""
+        )
 
 
 if "snakemake" in globals():
