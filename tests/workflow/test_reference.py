@@ -168,6 +168,14 @@ def test_shipped_reference_is_what_the_documents_show(tmp_path):
         )
         assert near.any(), f"README.md: no row of the scorecard says {value} ± {error}{percent}, n = {count}, {verdict}"
 
+    example = ROOT / "docs/examples/low_frequencies.py"
+    tables = subprocess.run(
+        [sys.executable, example, workdir.path / "results/reference"], capture_output=True, text=True
+    )
+    assert tables.returncode == 0, tables.stderr[-2000:]
+    shown = re.findall(r"^\| (?:all|1/\d+|0\.\d+ to 0\.\d+) \| \d+ \|", (ROOT / "docs/findings.md").read_text(), re.M)
+    assert len(shown) >= 12 and all(start in tables.stdout for start in shown), f"paste what {example.name} prints"
+
 
 def readme_table() -> str:
     """The README's part of the scorecard."""

@@ -1,0 +1,103 @@
+"""The tables of docs/findings.md: how cubic modes behave towards low frequencies, from a campaign's tables.
+
+python docs/examples/low_frequencies.py results/reference
+"""
+
+import sys
+from itertools import pairwise
+from pathlib import Path
+
+sys.path.append(str(Path(__file__).resolve().parents[2] / "workflow/scripts/figures"))
+
+import laws
+import numpy as np
+from campaign_data import read_samples
+
+from nqe_core import statistics
+from nqe_core.errors import InputError
+
+ROOT = Path(__file__).resolve().parents[2]
+SHARES = (1, 1 / 2, 1 / 4, 1 / 10, 1 / 20, 1 / 50)
+EDGES = (0.03, 0.05, 0.07, 0.10, 0.14, 0.20, 0.30)
+LEAST = 1000  # samples of an ensemble whose densities are shown
+
+
+def ensembles(results, model):
+    """The fine samples of every ensemble of a model."""
+    tables = sorted(str(path) for path in Path(results).glob(f"{model}_n*/observables.parquet"))
+    if not tables:
+        raise InputError(f"{results}: no {model}_n*/observables.parquet")
+    samples = read_samples(tables, ROOT / "config/models.yaml")
+    return samples[samples["fine"]]
+
+
+def row(*cells):
+    print("| " + " | ".join(str(cell) for cell in cells) + " |")
+
+
+def head(*cells):
+    row(*cells)
+    print("|---" * len(cells) + "|")
+
+
+def text(estimate, digits=2):
+    return f"{estimate.value:.{digits}f} ± {estimate.error:.{digits}f}" if estimate.known else "–"
+
+
+def exponents(samples):
+    """Exponents of omega_3, of the softest share of every N, with an amplitude for each N."""
+    rank = samples.groupby("ensemble")["cubic_frequency"].rank(pct=True)
+    head("softest share of each N", "n", "tau_3", "chi_3", "tau_3^2 / (3 kappa_3 chi_3)")
+    for share in SHARES:
+        soft = samples[rank <= share]
+        fits = [
+            statistics.median_power_law(
+                soft["cubic_frequency"], soft[name].abs(), blocks=soft["block"], groups=soft["ensemble"]
+            ).exponent
+            for name in ("cubic_cubic_coefficient", "cubic_quartic_coefficient", "cubic_asymmetry")
+        ]
+        row("all" if share == 1 else f"1/{1 / share:.0f}", len(soft), *map(text, fits))
+
+
+def bound(part):
+    """The ratio of Eq. 32, the share above the bound, and how much stiffer cubic modes are, by frequency."""
+    head("omega", "n", "median tau_3^2 / (3 kappa_3 chi_3)", "share above the bound", "omega_3^2 / omega_4^2 - 1")
+    for low, high in pairwise(EDGES):
+        cubic, quartic = (part[part[f"{mode}_frequency"].between(low, high, "left")] for mode in ("cubic", "quartic"))
+        share = statistics.proportion(cubic["cubic_asymmetry"] > 1, cubic["block"])
+        stiffer = statistics.median(100 * quartic["cubic_energy_difference"], quartic["block"])
+        row(f"{low:.2f} to {high:.2f}", len(cubic), text(statistics.median(cubic["cubic_asymmetry"], cubic["block"])),
+            f"{100 * share.value:.1f} ± {100 * share.error:.1f} %", f"{text(stiffer, 1)} %")  # fmt: skip
+
+
+def densities(results):
+    """Exponents of the densities of all modes, and of those that respect the bound."""
+    head("", "n", *(f"{name}, {which}" for name in ("D(omega_2)", "D(omega_4)", "D(omega_3)", "p(V_B)", "p(x)")
+                    for which in ("all", "below the bound")))  # fmt: skip
+    for model in ("ipl2d", "ipl3d", "poly3d"):
+        for name, part in ensembles(results, model).groupby("ensemble"):
+            if len(part) >= LEAST:
+                fits = [fit(part, column) for column in laws.DENSITIES
+                        for fit in (laws.density_exponent, laws.stable_density_exponent)]  # fmt: skip
+                row(name, len(part), *map(text, fits))
+
+
+def main(results):
+    for model in ("ipl2d", "ipl3d"):
+        samples = ensembles(results, model)
+        print(f"\n## {model}\n")
+        exponents(samples)
+        for name, part in samples.groupby("ensemble"):
+            if len(part) >= LEAST:
+                print(f"\n{name}\n")
+                bound(part)
+    print("\n## Densities\n")
+    densities(results)
+
+
+if __name__ == "__main__":
+    np.seterr(all="ignore")
+    try:
+        main(*(sys.argv[1:] or ["results/reference"]))
+    except (InputError, TypeError) as error:
+        sys.exit(f"nqe: error: {error}")
