@@ -22,7 +22,8 @@ RULE = (
     "errors (standard errors for means, Wilson intervals for shares) that take Monte Carlo walkers, not samples, as "
     "independent: whole walkers are drawn with replacement, since samples of one walker resemble each other where its "
     "relaxation is slow; intervals from few walkers are widened as Student's are, fewer than four walkers give none, and "
-    "where none or all of the samples count for a share, each walker is taken for one sample."
+    "where none or all of the samples count for a share, each walker is taken for one sample. Ensembles of several box "
+    "sizes share an exponent and have an amplitude each. A single sample's number (Fig. 3) has no error."
 )  # fmt: skip
 
 
