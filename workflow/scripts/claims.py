@@ -24,9 +24,7 @@ from nqe_core.statistics import Estimate
 
 MODULUS_TOLERANCE = 0.02  # relative; Table II prints three digits without errors
 MODULUS_SAMPLES = 20
-MEDIAN_SAMPLES = (
-    100  # of an ensemble whose median is compared with others': the extremes of noisy medians differ by noise
-)
+MEDIAN_SAMPLES = 100  # of an ensemble whose median is compared: extremes of noisy medians differ by noise
 PAPER_SHARES = {1.30: 66, 0.50: 46, 0.35: 5}  # cubic modes above the bound, of 1000 samples of N = 8000 (Fig. 8)
 WEAK = 0.5  # "weakly L-dependent" (3D): an exponent of L below this share of the phonons' one (2D)
 FLAT = (-0.2, 0.2)  # exponent of what does not depend on frequency
