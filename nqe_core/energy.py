@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -90,7 +91,13 @@ def forces(configuration: Configuration, model: Model) -> np.ndarray:
 
 
 def force_ratio(configuration: Configuration, model: Model) -> float:
-    """Typical gradient over typical pair force, sqrt(sum f_i^2) / sqrt(sum f_ij^2): zero in mechanical equilibrium."""
+    """Typical gradient over typical pair force, sqrt(sum f_i^2) / sqrt(sum f_ij^2): zero in mechanical equilibrium.
+
+    Infinite where forces are, as of two particles at one place.
+    """
     total = float(np.sqrt(np.sum(forces(configuration, model) ** 2)))
     pair = np.sqrt(pair_sums(configuration, model)[2])
-    return float(total / pair) if pair > 0 else 0.0
+    if pair == 0:
+        return 0.0
+    ratio = float(total / pair)
+    return ratio if math.isfinite(ratio) else math.inf  # two particles at one place

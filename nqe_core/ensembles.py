@@ -26,6 +26,7 @@ from nqe_core.relaxation_table import read_relaxation, relaxation_time
 WITHOUT_LIQUID = {"samples_per_walker": 1, "cooling_rate": 0.0, "swap_fraction": 0.0, "burn_in": 0, "spacing": 0}
 
 NAME = re.compile(r"[a-z0-9_]+")
+RESERVED = ("figures", "logs", "tables")  # folders beside those of the ensembles
 
 
 @dataclass(frozen=True)
@@ -147,6 +148,8 @@ def check_name(name: str) -> str:
     """Refuse ensemble names that could not be part of a path or a command."""
     if not NAME.fullmatch(name):
         raise InputError(f"ensemble name {name!r} may hold lower-case letters, digits and underscores only")
+    if name in RESERVED:
+        raise InputError(f"ensemble name {name!r} is that of a folder of every campaign's results")
     return name
 
 

@@ -118,7 +118,7 @@ def read_job(
         "temperature": origin.temperature,
         "root_seed": origin.root_seed if origin.root_seed < 2**63 else str(origin.root_seed),
     }
-    algorithm = "read" if quench_tolerance is None else "read, then FIRE, then L-BFGS"
+    algorithm = "read" if quench_tolerance is None else "read, then FIRE, then Newton"
     units = tuple(range(sample, sample + 1) for sample in samples)
     return Job(
         "inherent_state", fields, job_attributes("inherent_state", source, algorithm, parameters, {}), units, rows

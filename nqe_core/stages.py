@@ -117,7 +117,7 @@ def quench_job(
         "cooling_start": cooling_start,
         "time_step": TIME_STEP if preparation == "cool" else None,
     }
-    algorithm = "FIRE, then L-BFGS" if preparation == "quench" else "Langevin cooling to T = 0, FIRE, then L-BFGS"
+    algorithm = "FIRE, then Newton" if preparation == "quench" else "Langevin cooling to T = 0, FIRE, then Newton"
     return sample_job("inherent_state", {"liquid": liquid}, algorithm, parameters, compute)
 
 

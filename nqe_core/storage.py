@@ -322,7 +322,11 @@ class ChunkReader:
 
 
 def check_same_samples(readers: Sequence[ChunkReader]) -> None:
-    """Raise `StorageError` unless all files hold the same samples of the same ensemble and model."""
+    """Raise `StorageError` unless all files hold the same samples of the same ensemble and model.
+
+    Where one file was computed from the stage of another, it must have been from that very file: other glasses can have
+    the same name and numbers.
+    """
     first = readers[0]
     for other in readers[1:]:
         for key in ("ensemble", "model", "model_parameters", "n_particles"):
@@ -332,6 +336,13 @@ def check_same_samples(readers: Sequence[ChunkReader]) -> None:
             raise StorageError(
                 f"{other.path}: holds samples {_span(other.samples)}, but {first.path} holds {_span(first.samples)}"
             )
+    given = {reader.stage: reader for reader in readers}
+    for reader in readers:
+        for stage, checksum in reader.attributes.get("inputs", {}).items():
+            if stage in given and given[stage].attributes["content_sha256"] != checksum:
+                raise StorageError(
+                    f"{reader.path}: was computed from another file of stage {stage} than {given[stage].path}"
+                )
 
 
 def _span(samples: np.ndarray) -> str:

@@ -104,7 +104,7 @@ def _equilibrate(commands) -> None:
 def _quench(commands) -> None:
     parser = _command(
         commands, "quench", "inherent states: liquids at a local minimum x_0 of the potential energy (Sec. II)",
-        "FIRE, finished by L-BFGS, until the typical net force is a tiny fraction of the typical pair force.",
+        "FIRE, finished by Newton's method, until the typical net force is a tiny fraction of the typical pair force.",
     )  # fmt: skip
     add = parser.add_argument
     add("liquid", metavar="LIQUID", help="file of `nqe equilibrate`")

@@ -1,5 +1,7 @@
 """Neighbour lists against all pairs and all images, and what energies must not depend on."""
 
+import math
+
 import brute_force
 import numpy as np
 import pytest
@@ -100,6 +102,13 @@ def test_energy_forces_and_pressure_are_the_sums_over_all_pairs(name, n_particle
     pair_forces = brute_force.pair_energy(r / pairs.lam, model.cutoff, 1) / pairs.lam
     ratio = np.sqrt(np.sum(gradient**2) / np.sum(pair_forces**2))
     assert force_ratio(configuration, model) == pytest.approx(ratio, rel=1e-10)
+
+
+def test_particles_at_one_place_are_not_in_equilibrium():
+    configuration, model = gas("ipl2d", ALL_PAIRS["ipl2d"])
+    positions = configuration.positions.copy()
+    positions[1] = positions[0]
+    assert force_ratio(Configuration(positions, configuration.diameters, configuration.box_length), model) == math.inf
 
 
 def test_bonds_are_the_interacting_pairs(glass):

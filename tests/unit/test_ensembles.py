@@ -102,6 +102,7 @@ def test_relaxation_times_without_a_table(tmp_path):
         ({"ensemble": "a;rm"}, "ensemble name 'a;rm'"),
         ({"ensemble": "a/../b"}, "ensemble name"),
         ({"ensemble": "Upper"}, "ensemble name"),
+        ({"ensemble": "logs"}, "ensemble name 'logs' is that of a folder of every campaign's results"),
         ({"samples_per_chunk": "42"}, r"samples_per_chunk is 42, must be a multiple of samples_per_walker \(4\)"),
         ({"swap_fraction": "1"}, "swap_fraction is 1.0, must be in"),
         ({"swap_fraction": "-0.1"}, "swap_fraction is -0.1"),

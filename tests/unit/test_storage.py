@@ -272,6 +272,22 @@ def test_a_sample_that_is_not_there_is_named(tmp_path):
         reader.row(7)
 
 
+def test_modes_of_another_glass_of_the_same_name_are_refused(tmp_path):
+    rows = [random_row("inherent_state", sample) for sample in range(3, 7)]
+    rows[0]["positions"] = rows[0]["positions"] + 1e-3
+    first = write(tmp_path / "a.h5", "inherent_state")
+    other = write(tmp_path / "b.h5", "inherent_state", rows=rows)
+    with ChunkReader(first) as one, ChunkReader(other) as two:
+        assert one.attributes["content_sha256"] != two.attributes["content_sha256"]
+        inputs = {"inherent_state": one.attributes["content_sha256"]}
+        with ChunkReader(write(tmp_path / "c.h5", "harmonic", inputs=inputs)) as modes:
+            check_same_samples([one, modes])
+            with pytest.raises(
+                StorageError, match=r"c\.h5: was computed from another file of stage inherent_state than .*b\.h5"
+            ):
+                check_same_samples([two, modes])
+
+
 @pytest.mark.parametrize(
     ("changes", "says"),
     [

@@ -75,6 +75,8 @@ def test_a_file_that_is_no_text_is_named(workdir):
         ("campaign=../tiny", "campaign: '../tiny' does not match"),
         ("campain=tiny", "unknown key 'campain' (did you mean 'campaign'?)"),
         ("root_seed=-1", "root_seed: -1 is less than the minimum of 0"),
+        ("root_seed=1.0", "root_seed is 1.0, must be an integer that is not negative"),
+        ("max_failed_fraction=nan", "max_failed_fraction is not a finite number"),
     ],
 )
 def test_mistake_on_the_command_line(workdir, option, message):

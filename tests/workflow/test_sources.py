@@ -112,6 +112,13 @@ def test_a_changed_source_is_read_again_and_only_its_chunk(workdir_with_glasses)
     assert states[1] in run.outputs()
 
 
+def test_names_of_types_reach_no_shell(workdir_with_glasses):
+    sheet(workdir_with_glasses, read_row("read", diameters="A=1.0,$(touch${IFS}here)=1.4"))
+    run = workdir_with_glasses.snakemake("results/mine/read/inherent_state/0000.h5", "--config", "campaign=mine")
+    assert run.status != 0
+    assert not (workdir_with_glasses.path / "here").exists()
+
+
 @pytest.mark.parametrize(
     ("row", "says"),
     [

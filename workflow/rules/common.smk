@@ -6,13 +6,15 @@
 
 import difflib
 import json
+import math
+import shlex
 from pathlib import Path
 
 import yaml
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import best_match
 
-from nqe_core.ensembles import read_sheet
+from nqe_core.ensembles import check_seed, read_sheet
 from nqe_core.errors import InputError
 from nqe_core.models import Model
 from nqe_core.particle_files import source_files
@@ -51,6 +53,16 @@ def check(record, schema, source):
     error = best_match(Draft202012Validator(rules).iter_errors(record))
     if error is not None:
         stop(f"{source}: {explain(error)}")
+    if (name := not_finite(record)) is not None:
+        stop(f"{source}: {name} is not a finite number")
+
+
+def not_finite(record, name=""):
+    """Name of the first number that is not finite, which no schema refuses; None where there is none."""
+    if isinstance(record, dict):
+        found = (not_finite(value, f"{name}.{key}" if name else str(key)) for key, value in record.items())
+        return next((place for place in found if place is not None), None)
+    return name if isinstance(record, float) and not math.isfinite(record) else None
 
 
 def load_models(path):
@@ -88,6 +100,10 @@ def load_sources(ensembles):
 
 
 check(config, "config.schema.yaml", "config/config.yaml or --config")
+try:
+    check_seed(config["root_seed"])  # 1.0 is an integer to a schema, but not to `nqe --root-seed`
+except InputError as error:
+    stop(f"config/config.yaml or --config: {error}")
 
 REFERENCE = "reference"
 CAMPAIGN = config["campaign"]
@@ -246,7 +262,7 @@ def source_options(wildcards):
     """What the sheet says about files that are read."""
     row = ENSEMBLES[wildcards.ensemble]
     options = f"--length-unit {row.length_unit}" if row.length_unit != 1 else ""
-    options += f" --diameters {row.diameters}" if row.diameters else ""
+    options += f" --diameters {shlex.quote(row.diameters)}" if row.diameters else ""
     return options + (f" --quench --tolerance {config['quench']['tolerance']}" if row.preparation == "quench" else "")
 
 
