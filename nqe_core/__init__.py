@@ -27,6 +27,7 @@ _HOME = {
     "swap_monte_carlo": ("equilibrate", "initial_configuration", "MonteCarloResult"),
     "interactions": ("Interactions",),
     "hessian_matrix": ("hessian",),
+    "rattlers": ("find_rattlers", "without_rattlers"),
     "harmonic": ("lowest_modes", "HarmonicModes"),
     "nonlinear_modes": (
         "stiffness", "cubic_coefficient", "quartic_coefficient", "participation_ratio", "find_quartic_mode",

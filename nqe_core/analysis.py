@@ -20,6 +20,13 @@ from nqe_core.nonlinear_modes import NonlinearMode, find_cubic_mode, find_quarti
 from nqe_core.storage import ChunkReader
 
 
+# what `nqe analyse` makes of the glasses
+LATER_FILES = (
+    *(f"{stage}{ending}" for stage in ("harmonic", "quartic", "cubic") for ending in (".h5", ".failed.h5")),
+    "observables.parquet", "observables.failed.parquet", "observables.csv", "modes.png",
+)  # fmt: skip
+
+
 @dataclass(frozen=True)
 class Analysis:
     """A glass and its lowest modes.
@@ -68,7 +75,7 @@ def analyse(configuration: Configuration, model: Model, *, quench_first: bool = 
     InputError
         Not an inherent state, or it does not fit the model.
     ArithmeticError
-        The quench did not converge.
+        The quench or a mode did not converge, there are rattlers, or a lowest eigenvalue is not positive.
     """
     if quench_first:
         result = quench(configuration, model, tolerance=FORCE_TOLERANCE)
@@ -79,10 +86,21 @@ def analyse(configuration: Configuration, model: Model, *, quench_first: bool = 
         raise InputError(f"not an inherent state: force ratio {ratio:.1e} is above {STABLE:g}; quench it first")
     interactions = Interactions.of(configuration, model)
     harmonic = lowest_modes(interactions, n_modes=n_modes)
-    quartic = find_quartic_mode(interactions, harmonic.modes[0])
-    cubic = find_cubic_mode(interactions, quartic.mode)
+    if not harmonic.converged:
+        raise ArithmeticError(f"harmonic modes not converged: residual {harmonic.residuals.max():.1e}")
+    if harmonic.eigenvalues[0] <= 0:
+        raise ArithmeticError(f"negative lowest eigenvalue {harmonic.eigenvalues[0]:.3g}: not a minimum of the energy")
+    quartic = _found("quartic", find_quartic_mode(interactions, harmonic.modes[0]))
+    cubic = _found("cubic", find_cubic_mode(interactions, quartic.mode))
     energy = potential_energy(configuration, model) / configuration.n_particles
     return Analysis(configuration, energy, interactions, harmonic, quartic, cubic)
+
+
+def _found(kind: str, mode: NonlinearMode) -> NonlinearMode:
+    """The mode, if it is one."""
+    if not mode.converged:
+        raise ArithmeticError(f"{kind} mode not converged: residual {mode.residual:.1e}")
+    return mode
 
 
 def analyse_files(
@@ -95,7 +113,8 @@ def analyse_files(
     reading : Job
         From `glass_reading.read_job`.
     folder : Path
-        Gets inherent_state.h5, harmonic.h5, quartic.h5, cubic.h5 and observables.parquet.
+        Gets inherent_state.h5, harmonic.h5, quartic.h5, cubic.h5 and observables.parquet. As soon as the first is there,
+        what an earlier analysis made of other glasses is removed.
     n_modes : int
         Harmonic modes per sample.
     starts : {"quartic", "nonaffine"}
@@ -111,6 +130,7 @@ def analyse_files(
     """
     _check_n_modes(reading, n_modes)
     files: dict[str, Path] = {}
+    stale = [folder / name for name in LATER_FILES]
     jobs = {
         "inherent_state": lambda: reading,
         "harmonic": lambda: stages.harmonic_job(files["inherent_state"], n_modes),
@@ -125,6 +145,8 @@ def analyse_files(
         if status:
             return status, files
         files[stage] = path
+        while stale:  # an earlier analysis's, which do not belong to the glasses that have just replaced its own
+            stale.pop().unlink(missing_ok=True)
     return 0, files
 
 

@@ -12,6 +12,7 @@ from nqe_core.errors import InputError
 from nqe_core.hessian_matrix import hessian, normalized, pseudo_inverse, without_translation
 from nqe_core.interactions import Interactions
 from nqe_core.kernels.chebyshev import filtered, multiplied
+from nqe_core.rattlers import check_rattlers
 
 METHODS = ("auto", "chebyshev", "factorised", "arpack")
 
@@ -75,12 +76,15 @@ def lowest_modes(interactions: Interactions, n_modes: int = 1, method: str = "au
     ------
     InputError
         Unknown method, or more modes than there are.
+    ArithmeticError
+        There are rattlers, or the solver found fewer modes than it was asked for.
     """
     most = interactions.size - interactions.dimension
     if not 1 <= n_modes < most:
         raise InputError(f"n_modes is {n_modes}, must be between 1 and {most - 1}")
     if method not in METHODS:
         raise InputError(f"unknown method {method!r} (known: {', '.join(METHODS)})")
+    check_rattlers(interactions)
     if method == "auto":
         method = "factorised" if interactions.dimension == 2 else "chebyshev"
     solver = {"chebyshev": _chebyshev, "factorised": _factorised, "arpack": _arpack}[method]

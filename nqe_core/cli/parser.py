@@ -50,10 +50,17 @@ def _command(commands, name: str, summary: str, description: str) -> argparse.Ar
     return commands.add_parser(name, help=summary, description=f"{summary[0].upper()}{summary[1:]}. {description}")
 
 
-def _running(parser: argparse.ArgumentParser, output: str) -> None:
+def _place(text: str) -> str:
+    """A path to write to: an empty one, as of an unset variable of the shell, would be the current folder."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError("is empty")
+    return text
+
+
+def _running(parser: argparse.ArgumentParser, output: str, metavar: str = "FILE") -> None:
     """Arguments of every stage."""
     group = parser.add_argument_group("output and running")
-    group.add_argument("--output", required=True, metavar="FILE", help=f"{output}; appears when it is complete")
+    group.add_argument("--output", required=True, type=_place, metavar=metavar, help=output)
     group.add_argument(
         "--ranks", type=int, default=1, metavar="R",
         help="number of MPI ranks that share the samples; must be what the launcher started (default 1, without MPI)",
@@ -98,7 +105,7 @@ def _equilibrate(commands) -> None:
     add("--swap-fraction", type=float, default=0.2, metavar="F", help="share of swap moves, 0 <= F < 1 (default 0.2)")
     add("--sampler", default="metropolis", metavar="NAME", help="metropolis is the classical one (default metropolis)")
     add("--root-seed", required=True, type=int, metavar="SEED", help="seed of the campaign, any size")
-    _running(parser, "file of stage liquid")
+    _running(parser, "file of stage liquid; appears when it is complete")
 
 
 def _quench(commands) -> None:
@@ -114,7 +121,7 @@ def _quench(commands) -> None:
         help="minimise at once, or cool to T = 0 by Langevin dynamics before (default quench)")  # fmt: skip
     add("--cooling-rate", type=float, default=0.0, metavar="R", help="temperature per unit time, to cool")
     add("--cooling-start", type=float, metavar="T", help="temperature where cooling starts (default T_p)")
-    _running(parser, "file of stage inherent_state")
+    _running(parser, "file of stage inherent_state; appears when it is complete")
 
 
 def _harmonic(commands) -> None:
@@ -130,7 +137,7 @@ def _harmonic(commands) -> None:
     add("--certify", type=float, default=0.0, metavar="SHARE",
         help="share of the samples for which the inertia of M - sigma I must prove that no mode was missed "
         "(default 0)")  # fmt: skip
-    _running(parser, "file of stage harmonic")
+    _running(parser, "file of stage harmonic; appears when it is complete")
 
 
 def _solver(parser: argparse.ArgumentParser, equation: int) -> None:
@@ -151,7 +158,7 @@ def _quartic(commands) -> None:
     add("--after", metavar="QUARTIC",
         help="find a second mode: start from psi minus the quartic mode of this file (Fig. 1)")  # fmt: skip
     _solver(parser, 8)
-    _running(parser, "file of stage quartic, or second_quartic with --after")
+    _running(parser, "file of stage quartic, or second_quartic with --after; appears when it is complete")
 
 
 def _cubic(commands) -> None:
@@ -166,7 +173,7 @@ def _cubic(commands) -> None:
         help="start from the quartic mode only, or also from the non-affine velocities of every shear and keep the "
         "softest cubic mode, as the paper does for POLY (default quartic)")  # fmt: skip
     _solver(parser, 26)
-    _running(parser, "file of stage cubic")
+    _running(parser, "file of stage cubic; appears when it is complete")
 
 
 def _observables(commands) -> None:
@@ -180,7 +187,7 @@ def _observables(commands) -> None:
     )
     for name in ("inherent_state", "harmonic", "quartic", "cubic"):
         parser.add_argument(name, metavar=name.upper(), help=f"file of stage {name}")
-    _running(parser, "Parquet file")
+    _running(parser, "Parquet file; appears when it is complete")
 
 
 def _gather(commands) -> None:
@@ -190,7 +197,7 @@ def _gather(commands) -> None:
         "samples of each ensemble, with reasons, on stderr.",
     )  # fmt: skip
     parser.add_argument("tables", nargs="+", metavar="TABLE", help="files of `nqe observables`")
-    parser.add_argument("--output", required=True, metavar="FILE", help="Parquet file")
+    parser.add_argument("--output", required=True, type=_place, metavar="FILE", help="Parquet file")
 
 
 def _foreign(parser: argparse.ArgumentParser) -> None:
@@ -225,7 +232,7 @@ def _read(commands) -> None:
     parser.add_argument("--first-sample", type=int, default=0, metavar="A", help="number of the first sample, from 0")
     parser.add_argument("--n-samples", type=int, metavar="S", help="how many samples (default all)")
     parser.add_argument("--n-particles", type=int, metavar="N", help="number of particles that each must have")
-    _running(parser, "file of stage inherent_state")
+    _running(parser, "file of stage inherent_state; appears when it is complete")
 
 
 def _analyse(commands) -> None:
@@ -239,7 +246,7 @@ def _analyse(commands) -> None:
     parser.add_argument("--starts", choices=("quartic", "nonaffine"), default="quartic",
                         help="where cubic modes start, see `nqe cubic` (default quartic)")  # fmt: skip
     parser.add_argument("--no-picture", action="store_true", help="do not draw, which needs matplotlib")
-    _running(parser, "folder")
+    _running(parser, "gets the files; those of an earlier analysis are replaced or removed", metavar="FOLDER")
 
 
 def _export(commands) -> None:
@@ -252,7 +259,7 @@ def _export(commands) -> None:
     add("files", nargs="+", metavar="FILE",
         help="of one chunk: the file of stage inherent_state and those of the modes wanted; or tables "
         "(.parquet)")  # fmt: skip
-    add("--output", required=True, metavar="FILE",
+    add("--output", required=True, type=_place, metavar="FILE",
         help="its ending is the format: .xyz (extended XYZ) or .gsd for glasses and modes; .npz (scipy.sparse) or .mtx "
         "(MatrixMarket) for Hessians, with {sample} in the name where there are several; .csv or .parquet for "
         "tables")  # fmt: skip
@@ -271,7 +278,7 @@ def _merge(commands) -> None:
     parser.add_argument(
         "tables", nargs="+", metavar="TABLE", help="packed tables, reference/{batch}/{ensemble}.parquet"
     )
-    parser.add_argument("--output", required=True, metavar="FILE", help="Parquet file")
+    parser.add_argument("--output", required=True, type=_place, metavar="FILE", help="Parquet file")
 
 
 def _verify(commands) -> None:

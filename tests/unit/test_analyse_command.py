@@ -79,6 +79,32 @@ def test_a_number_of_modes_that_cannot_be_leaves_nothing_behind(sources, tmp_pat
     assert not (tmp_path / "out").exists()
 
 
+def test_a_folder_never_holds_files_of_two_analyses(sources, tmp_path, monkeypatch):
+    def content():
+        return {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()}
+
+    command = ["analyse", "--model", "ipl3d", SIZES, "--no-picture", "--output", str(tmp_path / "out")]
+    assert main([*command, str(sources / "glass_0.xyz")]) == 0
+    for name in ("modes.png", "quartic.failed.h5"):
+        (tmp_path / "out" / name).write_bytes(b"of the first glass")
+    (tmp_path / "out" / "notes.txt").write_text("mine")
+    first = content()
+    assert main([*command, str(sources / "hot.xyz")]) == 2  # refused: the earlier analysis stays as it was
+    assert content() == first
+    monkeypatch.setattr("nqe_core.stages.lowest_modes", lambda *_, **__: 1 / 0)
+    assert main([*command, str(sources / "glass_1.xyz")]) == 1
+    left = content()
+    assert set(left) == {"inherent_state.h5", "harmonic.failed.h5", "notes.txt"}
+    assert left["inherent_state.h5"] != first["inherent_state.h5"]
+
+
+def test_an_output_without_a_name_is_refused(sources, capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(["analyse", str(sources / "glass_0.xyz"), "--model", "ipl3d", SIZES, "--output", ""])
+    assert stop.value.code == 2
+    assert "argument --output: is empty" in capsys.readouterr().err
+
+
 def test_several_files_are_one_sample_each(sources, tmp_path):
     """Chunks of a pattern hold the same rows as the whole."""
     read = ["read", str(sources / "glass_*.xyz"), "--model", "ipl3d", SIZES, "--output"]
