@@ -19,7 +19,6 @@ from nqe_core.models import Model
 from nqe_core.nonlinear_modes import NonlinearMode, find_cubic_mode, find_quartic_mode
 from nqe_core.storage import ChunkReader
 
-
 # what `nqe analyse` makes of the glasses
 LATER_FILES = (
     *(f"{stage}{ending}" for stage in ("harmonic", "quartic", "cubic") for ending in (".h5", ".failed.h5")),

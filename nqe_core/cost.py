@@ -1,20 +1,22 @@
 """What a campaign costs: core-seconds, memory and storage of each ensemble and stage, from a table of measurements.
 
 `cost.csv` beside this module is written by benchmarks/cost.py. A size that was not measured is interpolated between
-its neighbours, as a power of N, and a temperature that was not measured takes the nearest one's.
+its neighbours, as a power of N, and a temperature that was not measured takes the nearest one's. What a model that was not
+measured costs is unknown: NaN here, a dash in the table, and left out of its sums.
 """
 
 from __future__ import annotations
 
 import csv
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from nqe_core.ensembles import Ensemble
 from nqe_core.errors import InputError
 from nqe_core.file_schema import stage_fields
-from nqe_core.models import get_model
+from nqe_core.models import MODELS, OTHER_MODELS, get_model
 
 TABLE = Path(__file__).with_name("cost.csv")
 STAGES = ("liquid", "inherent_state", "harmonic", "quartic", "cubic", "observables")
@@ -63,13 +65,14 @@ class Cost:
     ----------
     ensemble : Ensemble
     seconds : dict
-        Stage -> core-seconds per sample.
-    bytes_per_sample : int
+        Stage -> core-seconds per sample, NaN where it was not measured.
+    bytes_per_sample : float
+        NaN for a model that is not one of the library's.
     """
 
     ensemble: Ensemble
     seconds: dict[str, float]
-    bytes_per_sample: int
+    bytes_per_sample: float
 
     @property
     def core_hours(self) -> float:
@@ -142,9 +145,11 @@ def seconds_per_sample(
     measured: tuple[Measurement, ...],
     cooling_start: float = COOLING_START,
 ) -> float:
-    """Core-seconds that one stage takes for one sample."""
+    """Core-seconds that one stage takes for one sample; NaN where the model was not measured."""
 
     def value(name: str) -> float:
+        if not any((line.stage, line.model) == (name, ensemble.model) for line in measured):
+            return math.nan
         points = [(line.n_particles, line.seconds) for line in _of(measured, name, ensemble)]
         return at_size(points, ensemble.n_particles)
 
@@ -168,8 +173,10 @@ def memory_mb(ensemble: Ensemble, stage: str, measured: tuple[Measurement, ...])
     return at_size(points, max(ensemble.n_particles, points[0][0]))
 
 
-def bytes_per_sample(ensemble: Ensemble) -> int:
-    """What a sample leaves on disk in all stages."""
+def bytes_per_sample(ensemble: Ensemble) -> float:
+    """What a sample leaves on disk in all stages; NaN for a model whose dimension the library does not know."""
+    if ensemble.model not in {**MODELS, **OTHER_MODELS}:
+        return math.nan
     dimension = get_model(ensemble.model).dimension
     total = OBSERVABLES_BYTES
     for stage in STAGES[:-1]:
@@ -190,9 +197,19 @@ def cost_table(costs: list[Cost]) -> str:
     head = ["ensemble", "samples", *STAGES, "core-hours", "GB"]
     lines = [head, ["---"] * len(head)]
     for cost in costs:
-        stages = [f"{cost.seconds[stage]:.3g}" for stage in STAGES]
-        numbers = [f"{cost.core_hours:.1f}", f"{cost.gigabytes:.2f}"]
+        stages = [_number(cost.seconds[stage], ".3g") for stage in STAGES]
+        numbers = [_number(cost.core_hours, ".1f"), _number(cost.gigabytes, ".2f")]
         lines.append([cost.ensemble.ensemble, str(cost.ensemble.n_samples), *stages, *numbers])
-    total = [f"{sum(cost.core_hours for cost in costs):.1f}", f"{sum(cost.gigabytes for cost in costs):.2f}"]
+    total = [f"{_sum(cost.core_hours for cost in costs):.1f}", f"{_sum(cost.gigabytes for cost in costs):.2f}"]
     lines.append(["all", str(sum(cost.ensemble.n_samples for cost in costs)), *[""] * len(STAGES), *total])
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+    table = "\n".join("| " + " | ".join(line) + " |" for line in lines)
+    unknown = [cost.ensemble.ensemble for cost in costs if math.isnan(cost.core_hours + cost.gigabytes)]
+    return f"{table}\n\nNot measured, and left out of the sums: {', '.join(unknown)}" if unknown else table
+
+
+def _number(value: float, form: str) -> str:
+    return "–" if math.isnan(value) else format(value, form)
+
+
+def _sum(values: Iterable[float]) -> float:
+    return sum(value for value in values if not math.isnan(value))

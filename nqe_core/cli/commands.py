@@ -276,12 +276,17 @@ def relaxation(options: Namespace) -> int:
 
 def cost(options: Namespace) -> int:
     from nqe_core.cost import TABLE, cost_of, cost_table, read_measurements
-    from nqe_core.ensembles import read_sheet
+    from nqe_core.ensembles import check_model, read_sheet
+    from nqe_core.models import MODELS
 
     if not 0 < options.cooling_start < math.inf:
         raise InputError(f"--cooling-start is {options.cooling_start}, must be a positive temperature")
+    rows = read_sheet(options.sheet, models=None)
+    for row in rows:
+        if row.model in MODELS:  # others are of config/models.yaml, which the library does not see
+            check_model(row, MODELS)
     measured = read_measurements(Path(options.table) if options.table is not None else TABLE)
-    print(cost_table([cost_of(row, measured, options.cooling_start) for row in read_sheet(options.sheet)]))
+    print(cost_table([cost_of(row, measured, options.cooling_start) for row in rows]))
     return 0
 
 

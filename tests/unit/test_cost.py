@@ -3,6 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from nqe_core import cost
@@ -77,9 +78,29 @@ def test_totals_and_storage():
     assert whole.gigabytes == pytest.approx(bytes_per_sample(ROW) * 1e-6)
 
 
-def test_what_was_not_measured_is_one_clear_line(tmp_path, capsys):
-    with pytest.raises(InputError, match="no cost of harmonic of model 'ipl2d'"):
-        seconds_per_sample(replace(ROW, model="ipl2d"), "harmonic", MEASURED)
+def test_what_was_not_measured_is_a_dash_and_in_no_sum(tmp_path, capsys):
+    assert np.isnan(seconds_per_sample(replace(ROW, model="ipl2d"), "harmonic", MEASURED))
+    lines = (ROOT / "config/campaigns/tiny.tsv").read_text().splitlines()
+    known = [line for line in lines if "ipl4d" not in line]
+    for name, dash in (("of_models_yaml", "–"), ("kob_andersen", "0.00")):  # of this one the storage is known
+        sheet = tmp_path / "sheet.tsv"
+        sheet.write_text("\n".join(line.replace("\tipl4d\t", f"\t{name}\t") for line in lines) + "\n")
+        assert main(["cost", str(sheet)]) == 0
+        *rows, total, _, note = capsys.readouterr().out.splitlines()
+        (row,) = (row for row in rows if "ipl4d" in row)
+        assert [cell.strip() for cell in row.split("|")[3:-1]] == ["–"] * 7 + [dash]
+        assert note == "Not measured, and left out of the sums: ipl4d_n300"
+        sheet.write_text("\n".join(known) + "\n")
+        assert main(["cost", str(sheet)]) == 0
+        assert capsys.readouterr().out.splitlines()[-1].split("|")[9] == total.split("|")[9]
+
+
+def test_a_sheet_or_table_that_is_wrong_is_one_clear_line(tmp_path, capsys):
+    small = tmp_path / "small.tsv"
+    small.write_text((ROOT / "config/campaigns/tiny.tsv").read_text().replace("\t300\t", "\t20\t"))
+    assert main(["cost", str(small)]) == 2
+    said = capsys.readouterr()
+    assert said.out == "" and "too small" in said.err and said.err.count("\n") == 1
     wrong = tmp_path / "wrong.csv"
     wrong.write_text("a,b\n1,2\n")
     sheet = str(ROOT / "config/campaigns/tiny.tsv")
