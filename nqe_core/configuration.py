@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from numbers import Real
 
 import numpy as np
 
@@ -45,8 +46,8 @@ class Configuration:
         if not (np.isfinite(diameters) & (diameters > 0)).all():
             worst = int(np.argmin(np.isfinite(diameters) & (diameters > 0)))
             raise InputError(f"the diameter of particle {worst} is {diameters[worst]}, must be positive")
-        if not (np.isfinite(self.box_length) and self.box_length > 0):
-            raise InputError(f"box_length is {self.box_length}, must be positive")
+        if not (isinstance(self.box_length, Real) and np.isfinite(self.box_length) and self.box_length > 0):
+            raise InputError(f"box_length is {self.box_length!r}, must be a positive number")
         object.__setattr__(self, "positions", positions)
         object.__setattr__(self, "diameters", diameters)
         object.__setattr__(self, "box_length", float(self.box_length))

@@ -47,6 +47,8 @@ class PairList:
 
 def check_fits(configuration: Configuration, model: Model) -> None:
     """Raise `InputError` when the configuration cannot belong to the model."""
+    if not isinstance(model, Model):
+        raise InputError(f"model is {model!r}, must be a Model, such as MODELS['ipl3d'] or get_model('ipl3d')")
     if configuration.dimension != model.dimension:
         raise InputError(
             f"the configuration has {configuration.dimension} dimensions, model {model.name!r} has {model.dimension}"

@@ -167,7 +167,9 @@ def write_gsd(path: Path, samples: Iterable[Exported], arrows: str | None = None
     try:
         import gsd.hoomd
     except ImportError:
-        raise InputError(f"{path}: writing GSD needs the package 'gsd': pip install 'nqe-core[io]'") from None
+        raise InputError(
+            f"{path}: writing GSD needs the package 'gsd': pip install '.[io]' in the folder of pyproject.toml"
+        ) from None
     with written_aside(path) as aside, gsd.hoomd.open(str(aside), "w") as trajectory:
         for found in samples:
             glass = found.configuration.wrapped()

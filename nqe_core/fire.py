@@ -9,6 +9,7 @@ import numpy as np
 
 from nqe_core.configuration import Configuration
 from nqe_core.energy import check_fits, force_ratio, pair_sums
+from nqe_core.errors import check_tolerance
 from nqe_core.kernels import dynamics, newton
 from nqe_core.models import Model
 
@@ -85,9 +86,10 @@ def quench(
     Raises
     ------
     InputError
-        When the configuration does not fit the model.
+        When the configuration does not fit the model, or the tolerance is not between 0 and 1.
     """
     check_fits(configuration, model)
+    check_tolerance(tolerance)
     x = configuration.positions.ravel().copy()
     v = np.zeros_like(x)
     diameters = configuration.diameters.copy()

@@ -12,14 +12,14 @@ import numpy as np
 from nqe_core.configuration import Configuration
 from nqe_core.energy import force_ratio, pair_sums
 from nqe_core.ensembles import check_name, check_seed
-from nqe_core.errors import InputError
+from nqe_core.errors import InputError, check_tolerance
 from nqe_core.file_schema import stage_fields
 from nqe_core.fire import QuenchResult
 from nqe_core.foreign_glasses import Conventions, configuration_of
 from nqe_core.jobs import Checkpoint, Job, Pause, attempt, job_attributes
 from nqe_core.models import Model
 from nqe_core.particle_files import read_frames
-from nqe_core.stages import check_tolerance, inherent_state_row, quenched_row
+from nqe_core.stages import inherent_state_row, quenched_row
 
 # A glass that is read and not quenched must be an inherent state: to the residual that is asked of its modes.
 STABLE = 1e-8

@@ -80,8 +80,9 @@ def lowest_modes(interactions: Interactions, n_modes: int = 1, method: str = "au
         There are rattlers, or the solver found fewer modes than it was asked for.
     """
     most = interactions.size - interactions.dimension
-    if not 1 <= n_modes < most:
-        raise InputError(f"n_modes is {n_modes}, must be between 1 and {most - 1}")
+    if not 1 <= n_modes < most or n_modes != int(n_modes):
+        raise InputError(f"n_modes is {n_modes}, must be a whole number between 1 and {most - 1}")
+    n_modes = int(n_modes)
     if method not in METHODS:
         raise InputError(f"unknown method {method!r} (known: {', '.join(METHODS)})")
     check_rattlers(interactions)

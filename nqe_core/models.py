@@ -227,6 +227,8 @@ class Model:
     def check_particles(self, n_particles: int) -> None:
         """Raise `InputError` when a box of `n_particles` is narrower than twice the potential's range."""
         least = self.minimum_particles()
+        if n_particles != int(n_particles):
+            raise InputError(f"n_particles is {n_particles}, must be a whole number")
         if n_particles < least:
             raise InputError(
                 f"model {self.name!r}: n_particles is {n_particles}, too small for the cutoff: the box must be at "

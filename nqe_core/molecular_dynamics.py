@@ -103,7 +103,7 @@ def cool(
     start_temperature: float,
     rate: float,
     time_step: float,
-    rng: np.random.Generator,
+    rng: np.random.Generator | int,
     between_blocks: Callable[[], None] = _nothing,
 ) -> Configuration:
     """Cool a liquid from `start_temperature` to zero at a constant rate.
@@ -120,8 +120,8 @@ def cool(
         Temperature per unit time.
     time_step : float
         `TIME_STEP` unless there is a reason.
-    rng : numpy.random.Generator
-        Of the thermostat; the result is a function of it and the configuration alone.
+    rng : numpy.random.Generator or int
+        Of the thermostat, or its seed; the result is a function of it and the configuration alone.
     between_blocks : callable
         Called every few hundred steps; may raise to interrupt.
 
@@ -134,7 +134,7 @@ def cool(
         raise InputError(f"cooling rate is {rate!r}, must be positive")
     if not (math.isfinite(start_temperature) and start_temperature > 0.0):
         raise InputError(f"start_temperature is {start_temperature!r}, must be positive")
-    dynamics = LangevinDynamics(configuration, model, start_temperature, rng, time_step)
+    dynamics = LangevinDynamics(configuration, model, start_temperature, np.random.default_rng(rng), time_step)
     updates = math.ceil(start_temperature / rate / time_step / THERMOSTAT_INTERVAL)
     ramp = start_temperature * (1.0 - (np.arange(updates) + 0.5) / updates)
     for temperatures in np.array_split(ramp, math.ceil(updates / UPDATES_PER_BLOCK)):

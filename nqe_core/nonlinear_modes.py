@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from nqe_core.errors import InputError
+from nqe_core.errors import InputError, check_tolerance
 from nqe_core.hessian_matrix import block_jacobi, normalized, pseudo_inverse, without_translation
 from nqe_core.interactions import Interactions
 from nqe_core.kernels import sphere_lbfgs
@@ -212,6 +212,7 @@ def _minimize(
     metric: Preconditioner | None,
 ) -> SphereMinimum:
     interactions = energy.interactions
+    check_tolerance(tolerance)
     z = interactions.field(start)
     internal = np.linalg.norm(without_translation(z, interactions.dimension))
     # rounding leaves a little of a pure translation behind: a direction made of noise
@@ -277,7 +278,7 @@ def find_quartic_mode(
     Raises
     ------
     InputError
-        Start of the wrong shape, not finite, or a translation; unknown method.
+        Start of the wrong shape, not finite, or a translation; unknown method; tolerance not between 0 and 1.
     """
     energy = QuarticEnergy(interactions)
     found = _minimize(energy, start, method, tolerance, max_iterations, metric)
@@ -339,8 +340,10 @@ def find_cubic_mode_from(
     start : int
         Index into `starts`.
     """
-    if method == "lbfgs" and metric is None:
-        metric = preconditioner(interactions)
+    if not len(starts):
+        raise InputError("there is no start to find a cubic mode from")
+    if method == "lbfgs":
+        metric = metric or preconditioner(interactions)
     found = [find_cubic_mode(interactions, start, method, tolerance, metric=metric) for start in starts]
     converged = [k for k, mode in enumerate(found) if mode.converged]
     best = min(converged, key=lambda k: found[k].stiffness) if converged else 0

@@ -129,7 +129,7 @@ def read_frames(path: Path, named: str | None = None) -> list[Frame]:
         raise
     except ImportError as error:
         raise InputError(
-            f"{path}: reading {kind} needs the package {error.name!r}: pip install 'nqe-core[io]'"
+            f"{path}: reading {kind} needs the package {error.name!r}: pip install '.[io]' in the folder of pyproject.toml"
         ) from None
     # the readers' own errors are of every kind, from IndexError to NotImplementedError
     except Exception as error:

@@ -21,7 +21,9 @@ def check_matplotlib() -> None:
     try:
         import matplotlib  # noqa: F401 - only whether it is there
     except ImportError:
-        raise InputError("pictures need matplotlib: pip install 'nqe-core[io]', or say --no-picture") from None
+        raise InputError(
+            "pictures need matplotlib: pip install '.[io]' in the folder of pyproject.toml, or say --no-picture"
+        ) from None
 
 
 def draw_modes(path: Path, configuration: Configuration, modes: Mapping[str, np.ndarray], title: str = "") -> None:

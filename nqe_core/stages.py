@@ -13,7 +13,7 @@ import numpy as np
 from nqe_core.configuration import Configuration
 from nqe_core.elasticity import nonaffine_velocities
 from nqe_core.ensembles import random_stream
-from nqe_core.errors import InputError
+from nqe_core.errors import InputError, check_tolerance
 from nqe_core.file_schema import stage_fields
 from nqe_core.fire import QuenchResult, quench
 from nqe_core.harmonic import HarmonicModes, lowest_modes
@@ -270,12 +270,6 @@ def cubic_job(
     paths = {"inherent_state": inherent_state, "quartic": quartic}
     parameters = {**_solver(method, tolerance), "starts": starts}
     return sample_job("cubic", paths, f"cubic energy, {method}", parameters, compute)
-
-
-def check_tolerance(tolerance: float) -> None:
-    """Refuse a tolerance of forces or residuals that nothing could reach, or everything."""
-    if not 0 < tolerance < 1:
-        raise InputError(f"tolerance is {tolerance}, must be between 0 and 1")
 
 
 def _solver(method: str, tolerance: float) -> dict:

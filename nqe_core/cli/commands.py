@@ -231,6 +231,8 @@ def verify(options: Namespace) -> int:
         raise InputError(f"--least-burn-in is {options.least_burn_in}, must be 0 or more")
     sheet = Path(options.sheet) if options.sheet is not None else None
     report = verify_campaign(Path(options.results), sheet, options.least_burn_in)
+    if sheet is None:
+        report.notes.append("ensembles and last chunks that are missing altogether are found with --sheet only")
     for line in report.notes:
         print(f"note: {line}")
     for line in report.problems:

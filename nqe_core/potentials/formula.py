@@ -143,7 +143,9 @@ def _sympy_side() -> ModuleType:
     try:
         from nqe_core.potentials import formula_code
     except ImportError as error:
-        raise InputError(f"a formula needs the package {error.name!r}: pip install 'nqe-core[formulae]'") from None
+        raise InputError(
+            f"a formula needs the package {error.name!r}: pip install '.[formulae]' in the folder of pyproject.toml"
+        ) from None
     return formula_code
 
 

@@ -30,7 +30,7 @@ SAMPLERS: dict[str, Sampler] = {"metropolis": run_metropolis, "hybrid": run_hybr
 
 
 def equilibrate(
-    configuration: Configuration, model: Model, temperature: float, sweeps: int, rng: np.random.Generator,
+    configuration: Configuration, model: Model, temperature: float, sweeps: int, rng: np.random.Generator | int,
     swap_fraction: float = 0.2, step: float | None = None, tune: bool = True, sampler: str = "metropolis",
 ) -> MonteCarloResult:  # fmt: skip
     """Sample the canonical distribution exp(-U / T) over positions and over assignments of the given sizes.
@@ -44,8 +44,8 @@ def equilibrate(
         T, in the energy unit of the potential.
     sweeps : int
         Of N attempted moves each; the hybrid sampler counts a time step as N attempted displacements.
-    rng : numpy.random.Generator
-        The result is a function of its state and of the other arguments.
+    rng : numpy.random.Generator or int
+        The result is a function of its state, or of the seed, and of the other arguments.
     swap_fraction : float, in [0, 1)
         Share of the attempts that exchange two particles' sizes; 0 keeps every particle's own.
     step : float, optional
@@ -75,7 +75,8 @@ def equilibrate(
         raise InputError(f"step is {step!r}, must be positive")
     if sampler not in SAMPLERS:
         raise InputError(f"unknown sampler {sampler!r} (known: {', '.join(SAMPLERS)})")
-    return SAMPLERS[sampler](configuration, model, temperature, int(sweeps), rng, swap_fraction, step, tune)
+    generator = np.random.default_rng(rng)
+    return SAMPLERS[sampler](configuration, model, temperature, int(sweeps), generator, swap_fraction, step, tune)
 
 
 def even_points(n: int, dimension: int, rng: np.random.Generator, long_waves: float = 0.0) -> np.ndarray:
@@ -93,7 +94,7 @@ def even_points(n: int, dimension: int, rng: np.random.Generator, long_waves: fl
     return x % 1.0
 
 
-def initial_configuration(model: Model, n_particles: int, rng: np.random.Generator) -> Configuration:
+def initial_configuration(model: Model, n_particles: int, rng: np.random.Generator | int) -> Configuration:
     """Random positions with a liquid's long waves and random sizes, with the overlaps pushed apart.
 
     A liquid's long waves, because moves of a sampler take L^2 to carry mass across the box: after independent positions
@@ -102,8 +103,21 @@ def initial_configuration(model: Model, n_particles: int, rng: np.random.Generat
 
     A few sweeps at high temperature do the rest: a move never cares how large the energies are, so that the r^-10 cores
     are as good a start as any.
+
+    Parameters
+    ----------
+    model : Model
+    n_particles : int
+    rng : numpy.random.Generator or int
+        The result is a function of its state, or of the seed.
+
+    Raises
+    ------
+    InputError
+        A box too small for the model's range.
     """
     model.check_particles(n_particles)
+    rng, n_particles = np.random.default_rng(rng), int(n_particles)
     box_length = model.box_length(n_particles)
     positions = box_length * even_points(n_particles, model.dimension, rng, LONG_WAVES[model.dimension])
     start = Configuration(positions, model.draw_diameters(n_particles, rng), box_length)

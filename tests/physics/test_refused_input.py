@@ -11,11 +11,14 @@ from nqe_core import (
     InputError,
     Interactions,
     Model,
+    cool,
     equilibrate,
     find_cubic_mode,
+    find_cubic_mode_from,
     find_quartic_mode,
     forces,
     get_model,
+    initial_configuration,
     lowest_modes,
     participation_ratio,
     potential_energy,
@@ -69,7 +72,7 @@ def test_diameters_and_box(refused):
         broken = diameters.copy()
         broken[5] = value
         refused(Configuration, positions, broken, length, says="particle 5")
-    for value in (0.0, -3.0, np.nan, np.inf):
+    for value in (0.0, -3.0, np.nan, np.inf, "5", None):
         refused(Configuration, positions, diameters, value, says="box_length")
 
 
@@ -83,6 +86,7 @@ def test_configuration_and_model_must_fit(refused, function):
     refused(function, configuration, MODELS["ipl2d"], says="3 dimensions")
     narrow = Configuration(positions, diameters, 2 * 1.48 * 1.4 - 1e-9)
     refused(function, narrow, MODELS["ipl3d"], says="too small for the cutoff")
+    refused(function, configuration, "ipl3d", says="model is 'ipl3d', must be a Model, such as MODELS['ipl3d']")
 
 
 def test_liquid_must_fit(refused):
@@ -108,6 +112,19 @@ def test_starts_of_a_minimisation(glasses, refused, find):
     refused(find, bonds, good_start, method="newton", says="newton")
 
 
+@pytest.mark.parametrize("tolerance", [0.0, -1e-8, 1.0, np.nan])
+def test_tolerances(glasses, refused, tolerance):
+    glass = glasses("ipl3d")
+    start = np.random.default_rng(0).standard_normal((glass.interactions.n_particles, 3))
+    for find in (find_quartic_mode, find_cubic_mode):
+        refused(find, glass.interactions, start, tolerance=tolerance, says="tolerance is")
+    refused(quench, glass.configuration, glass.model, tolerance=tolerance, says="tolerance is")
+
+
+def test_no_start_at_all(glasses, refused):
+    refused(find_cubic_mode_from, glasses("ipl3d").interactions, [], says="no start")
+
+
 def test_fields_of_the_wrong_shape(glasses, refused):
     bonds = glasses("ipl3d").interactions
     transposed = np.ones((3, bonds.n_particles))
@@ -121,6 +138,7 @@ def test_unknown_names(glasses, refused):
     bonds = glasses("ipl2d").interactions
     refused(lowest_modes, bonds, 1, "lapack", says="lapack")
     refused(lowest_modes, bonds, 0, says="n_modes is 0")
+    refused(lowest_modes, bonds, 2.5, says="n_modes is 2.5, must be a whole number")
     refused(lowest_modes, bonds, bonds.size, says="n_modes")
     refused(shear_strain_coupling, bonds, "simple_xz", says="simple_xz")
     refused(shear_strain_coupling, bonds, "bulk", says="bulk")
@@ -141,4 +159,16 @@ def test_models(refused):
     del parameters["cutoff"]
     refused(Model.from_parameters, "ipl3d", parameters, says="cutoff")
     refused(MODELS["ipl4d"].check_particles, 200, says="200")
+    refused(initial_configuration, MODELS["ipl2d"], 100.5, 0, says="n_particles is 100.5, must be a whole number")
     refused(replace, MODELS["ipl2d"], cutoff=-1.0, says="cutoff")
+
+
+def test_a_seed_does_for_a_generator():
+    model = MODELS["ipl2d"]
+    liquids = []
+    for rng in (5, np.random.default_rng(5)):
+        start = initial_configuration(model, 64, rng)
+        liquid = equilibrate(start, model, 2.0, 3, 7).configuration
+        liquids.append((start, liquid, cool(liquid, model, 1.0, 1.0, 0.004, 9)))
+    for first, second in zip(*liquids, strict=True):
+        assert np.array_equal(first.positions, second.positions)

@@ -188,7 +188,7 @@ def test_wrong_sizes(known, tmp_path, diameters, says):
 def test_a_package_that_is_missing_is_named(known, tmp_path, monkeypatch):
     path = write_gsd(tmp_path / "a.gsd", known("ipl3d"))
     monkeypatch.setitem(__import__("sys").modules, "gsd.hoomd", None)
-    with pytest.raises(InputError, match=r"needs the package 'gsd.*pip install 'nqe-core\[io\]'"):
+    with pytest.raises(InputError, match=r"needs the package 'gsd.*pip install '\.\[io\]'"):
         read_configurations(path, MODELS["ipl3d"])
 
 
