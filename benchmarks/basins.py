@@ -15,8 +15,9 @@ from glasses import short_glass
 
 from nqe_core.harmonic import lowest_modes
 from nqe_core.interactions import Interactions
+from nqe_core.mode_energies import CubicEnergy, QuarticEnergy
 from nqe_core.models import get_model
-from nqe_core.nonlinear_modes import CubicEnergy, QuarticEnergy, find_cubic_mode, find_quartic_mode, preconditioner
+from nqe_core.nonlinear_modes import find_cubic_mode, find_quartic_mode, preconditioner
 
 METRICS = ("block_jacobi", "polynomial", "factorised")
 SAME = 1e-4  # of 1 - |overlap|

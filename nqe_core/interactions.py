@@ -93,6 +93,11 @@ class Interactions:
         return np.argsort(first, kind="stable")
 
     @cached_property
+    def mean_eigenvalue(self) -> float:
+        """Trace of the Hessian, per degree of freedom."""
+        return float(np.trace(self.diagonal_blocks(), axis1=1, axis2=2).sum() / self.size)
+
+    @cached_property
     def rows(self) -> Rows:
         """The bonds as the solvers' kernels want them."""
         place = np.empty(self.n_particles, dtype=np.uint32)

@@ -20,7 +20,8 @@ FIRST_ROTATION = 0.1  # norm of the very first step
 LONGEST_ROTATION = 0.3  # norm of any step on the unit sphere: further out the model of the basin is not believed
 SUFFICIENT_DECREASE = 1e-4
 CURVATURE = 0.9
-LEVEL = 1e-11  # values closer than this are equal for a float64 logarithm; the slope then decides alone
+# Values closer than this, or than the objective's noise, are equal for a float64 logarithm; the slope then decides alone
+LEVEL = 1e-11
 BACKTRACKS = 25
 RULES = (FIRST_ROTATION, LONGEST_ROTATION, SUFFICIENT_DECREASE, CURVATURE, LEVEL, BACKTRACKS)  # for the compiled twin
 
@@ -40,6 +41,9 @@ class Objective(Protocol):
 
     def gradient(self, z: np.ndarray) -> np.ndarray:
         """Its gradient, tangent to the sphere, at the z of the last call of `value`."""
+
+    def noise(self) -> float:
+        """How far the last value may be off by rounding."""
 
     def project(self, z: np.ndarray) -> np.ndarray:
         """Back to the sphere: the field that stands for the same direction."""
@@ -144,7 +148,7 @@ def _backtrack(objective, z, p, value, slope, step):
         value_new = objective.value(z_new)
         if value_new <= value + SUFFICIENT_DECREASE * step * slope:
             return (z_new, value_new, objective.gradient(z_new)), trial
-        if abs(value_new - value) <= LEVEL:
+        if np.isfinite(value_new) and abs(value_new - value) <= max(LEVEL, objective.noise()):
             g_new = objective.gradient(z_new)
             if abs(g_new @ p) <= CURVATURE * abs(slope):
                 return (z_new, value_new, g_new), trial

@@ -132,7 +132,7 @@ def _precondition(rows, metric, columns, g, out, space, box):
 
 
 @njit(cache=True, fastmath=FAST, error_model="numpy")
-def minimize(rows, kind, start, metric, tolerance, max_iterations, memory, rules, box):
+def minimize(rows, kind, start, metric, tolerance, max_iterations, memory, rules, rounding, box):
     """Limited-memory BFGS from `start`.
 
     Parameters
@@ -147,6 +147,8 @@ def minimize(rows, kind, start, metric, tolerance, max_iterations, memory, rules
     max_iterations, memory : int
     rules : tuple
         (first rotation, longest rotation, sufficient decrease, curvature, level, backtracks) of `sphere_minimizer`.
+    rounding : float
+        Error of ln E times kappa.
 
     Returns
     -------
@@ -177,7 +179,8 @@ def minimize(rows, kind, start, metric, tolerance, max_iterations, memory, rules
             value_new, kappa, other = _energy(kind, rows, z_new, work, box)
             evaluations += 1
             enough = value_new <= value + sufficient_decrease * step * slope
-            if enough or abs(value_new - value) <= level:
+            same = np.isfinite(value_new) and abs(value_new - value) <= max(level, rounding / kappa)
+            if enough or same:
                 _gradient(kind, rows, kappa, other, g_new, work, box)
                 accepted = enough or abs(_dot(g_new, p)) <= curvature_rule * abs(slope)
                 if accepted:

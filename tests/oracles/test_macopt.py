@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from nqe_core import Interactions, find_cubic_mode, find_quartic_mode, lowest_modes, quench
-from nqe_core.nonlinear_modes import CubicEnergy, QuarticEnergy
+from nqe_core.mode_energies import CubicEnergy, QuarticEnergy
 
 macopt = pytest.importorskip("macopt")
 

@@ -15,7 +15,7 @@ from nqe_core import (
     quartic_coefficient,
     stiffness,
 )
-from nqe_core.nonlinear_modes import CubicEnergy, PseudoharmonicEnergy, QuarticEnergy
+from nqe_core.mode_energies import CubicEnergy, PseudoharmonicEnergy, QuarticEnergy
 
 
 def displaced(glass, z, h):

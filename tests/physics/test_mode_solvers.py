@@ -242,6 +242,9 @@ class Bowl:
         product = self.matrix @ z
         return product - (z @ product) * z
 
+    def noise(self):
+        return 0.0
+
     def project(self, z):
         return z / np.linalg.norm(z)
 
