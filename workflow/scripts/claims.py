@@ -265,7 +265,7 @@ def densities(samples: pd.DataFrame) -> Iterator[Claim]:
             ours = laws.density_exponent(part, column) if len(part) else Estimate.missing()
             ours = replace(ours, count=len(part), blocks=part["block"].nunique())
             # fewer samples do not reach the tail where the law holds: the fit then has to take more of the distribution
-            least = round(laws.TAIL_SAMPLES / laws.TAIL_SHARE)
+            least = laws.LEAST_TAILED
             yield Claim(source, f"{symbol}: exponent", name, f"{predicted:.3g}", accepted, ours, least, tail=True)
 
 

@@ -22,6 +22,7 @@ LOW_FREQUENCY = 0.6
 # frequencies, to what lies well below the phonons.
 TAIL_SHARE = 0.05
 TAIL_SAMPLES = 200
+LEAST_TAILED = round(TAIL_SAMPLES / TAIL_SHARE)  # samples of an ensemble whose tail is no more than that share
 BELOW_PHONONS = 0.9
 
 # Column, symbol in the paper's units and exponent of each density that the paper predicts or relies on.

@@ -15,7 +15,6 @@ SYMBOLS = {
     "barrier": r"$p(\kappa_3^3/\tau_3^2)$",
     "strain_threshold": r"$p(x)$",
 }
-LEAST_STABLE = laws.TAIL_SAMPLES / laws.TAIL_SHARE  # samples of an ensemble whose modes below the bound are shown too
 GUIDES = {4.0: r"$\omega^4$", 1 / 4: r"$V_B^{1/4}$", 2 / 3: r"$x^{2/3}$"}
 
 
@@ -27,7 +26,7 @@ def draw(observables, models, pdf, png, caption=None):
     made, axes = style.figure(style.DOUBLE, 4.5, 2, 3)
     looks = dict(zip([name for name, _ in series], zip(style.SERIES, style.MARKERS, strict=True), strict=False))
     fits, stable = {}, {}
-    many = [(name, part) for name, part in series if len(part) >= LEAST_STABLE]
+    many = [(name, part) for name, part in series if len(part) >= laws.LEAST_TAILED]
     for panel, letter, (column, (x_label, predicted)) in zip(axes.flat, "abcde", laws.DENSITIES.items(), strict=False):
         fits[column] = {name: laws.density_exponent(part, column) for name, part in series}
         stable[column] = {name: laws.stable_density_exponent(part, column) for name, part in many}
@@ -119,7 +118,7 @@ def _text(fits, stable):
         f"the lowest {100 * laws.TAIL_SHARE:.0f} % of an ensemble, or {laws.TAIL_SAMPLES} samples if that is more, but at "
         f"most half, and frequencies below {laws.BELOW_PHONONS} of the first phonon's), with 95 % bootstrap intervals; "
         "open: of the samples whose cubic mode respects the bound of Eq. 32, where an ensemble has "
-        f"{LEAST_STABLE:.0f} samples or more."
+        f"{laws.LEAST_TAILED:.0f} samples or more."
     )
     for column, (_, predicted) in laws.DENSITIES.items():
         values = "; ".join(f"{name} {laws.exponent_text(fit)} (n = {fit.count})" for name, fit in fits[column].items())
