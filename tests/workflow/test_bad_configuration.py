@@ -39,6 +39,18 @@ MISTAKES = {
         "number_density: -1 is less",
     ),
     "a number as a name": ("models.yaml", "ipl2d:", "5:", "config/models.yaml: the file: 5 is not of type 'string'"),
+    "a model twice": (
+        "models.yaml",
+        "ipl3d:",
+        "ipl2d:",
+        "models.yaml: key 'ipl2d' appears twice, the second time in line",
+    ),
+    "a key twice": (
+        "config.yaml",
+        "root_seed:",
+        "campaign: demo\nroot_seed:",
+        "config.yaml: key 'campaign' appears twice",
+    ),
     "broken YAML": ("models.yaml", "ipl2d:", "ipl2d: [", "config/models.yaml:"),
     "unknown column": (SHEET, "spacing", "spaceing", "unknown column 'spaceing'"),
     "missing column": (SHEET, "\tspacing", "", "'spacing'"),

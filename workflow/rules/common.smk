@@ -65,12 +65,31 @@ def not_finite(record, name=""):
     return name if isinstance(record, float) and not math.isfinite(record) else None
 
 
-def load_models(path):
-    """The models of config/models.yaml, each checked by the library too."""
+class UniqueKeys(yaml.SafeLoader):
+    """YAML in which a key that appears twice is an error, not the last value."""
+
+    def construct_mapping(self, node, deep=False):
+        seen = set()
+        for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode)):
+            if key.value in seen:
+                raise yaml.YAMLError(
+                    f"key {key.value!r} appears twice, the second time in line {key.start_mark.line + 1}"
+                )
+            seen.add(key.value)
+        return super().construct_mapping(node, deep)
+
+
+def read_yaml(path):
+    """What a YAML file holds."""
     try:
-        parameters = yaml.safe_load(Path(path).read_text())
+        return yaml.load(Path(path).read_text(), UniqueKeys)
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         stop(f"{path}: {' '.join(str(error).split())}")
+
+
+def load_models(path):
+    """The models of config/models.yaml, each checked by the library too."""
+    parameters = read_yaml(path)
     check(parameters, "models.schema.yaml", path)
     return {name: Model.from_parameters(name, constants) for name, constants in parameters.items()}
 
@@ -99,6 +118,8 @@ def load_sources(ensembles):
     return sources
 
 
+for file in workflow.configfiles:
+    read_yaml(file)  # Snakemake has read it, but would not mind a key that appears twice
 check(config, "config.schema.yaml", "config/config.yaml or --config")
 try:
     check_seed(config["root_seed"])  # 1.0 is an integer to a schema, but not to `nqe --root-seed`
@@ -284,7 +305,10 @@ def model_parameters(wildcards):
 
 def samples(wildcards):
     """Samples of the chunk: those of the sheet's numbering that fall into it."""
-    return ENSEMBLES[wildcards.ensemble].samples_of(wildcards.chunk)
+    try:
+        return ENSEMBLES[wildcards.ensemble].samples_of(wildcards.chunk)
+    except InputError as error:
+        stop(f"{SHEET}: {error}")
 
 
 def first_sample(wildcards):
