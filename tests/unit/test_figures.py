@@ -245,6 +245,15 @@ def test_each_temperature_shows_its_largest_glasses():
     }
 
 
+def test_shares_above_the_bound_are_compared_at_the_largest_size_and_others_near_it():
+    counts = {8000: 20, 3000: 50, 2000: 150, 500: 400}  # N: samples; 3000 has too few, 500 is too small
+    sizes = np.repeat(list(counts), list(counts.values()))
+    samples = pd.DataFrame({"n_particles": sizes, "block": np.arange(sizes.size)})
+    samples = samples.assign(family="POLY", dimension=3, parent_temperature=0.5, cubic_asymmetry=0.9)
+    rows = [claim for claim in claims.bound(samples) if "T_p = 0.5" in claim.ensembles]
+    assert [(row.ensembles.split("= ")[-1], row.ours.count) for row in rows] == [("8000", 20), ("2000", 150)]
+
+
 def test_core_is_centred_across_the_periodic_boundary():
     rng = np.random.default_rng(0)
     positions = rng.random((500, 3)) * 10
