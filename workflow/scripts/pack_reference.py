@@ -35,10 +35,10 @@ def pack(results: Path, sheet: Path, models: Path, output: Path, name: str | Non
     shutil.rmtree(new, ignore_errors=True)
     try:
         packed = _pack_tables(results, rows, new)
-        _pack_fields(results, rows, packed, models, new)
-        reference.write_provenance(new, reference.provenance(results.name, rows, packed))
         seed = next(iter(packed.values()))["root_seed"]
         batch = output / check_name(name or f"{results.name}_{seed}")
+        _pack_fields(results, _roles(rows, packed, output, batch), packed, models, new)
+        reference.write_provenance(new, reference.provenance(results.name, rows, packed))
         merged = _check_against_others(output, batch, new)
         if batch.exists():
             shutil.rmtree(batch)
@@ -77,9 +77,15 @@ def _files(folder: Path, stage: str) -> list[str]:
     return sorted(str(path) for path in (folder / stage).glob("[0-9]*.h5") if "." not in path.stem)
 
 
-def _pack_fields(results: Path, rows: dict[str, Ensemble], packed: dict, models: Path, new: Path) -> None:
+def _roles(rows: dict[str, Ensemble], packed: dict, output: Path, batch: Path) -> FieldRoles:
+    """Which ensembles the figures take fields of, once this batch lies beside the others."""
+    others = {name: content for name, content in reference.batches(output).items() if name != batch.name}
+    together = {row.ensemble: row for row in reference.merged_rows(others)}
+    return FieldRoles.of({**together, **{name: rows[name] for name in packed}}.values())
+
+
+def _pack_fields(results: Path, roles: FieldRoles, packed: dict, models: Path, new: Path) -> None:
     """The fields of the samples that the figures' rules choose among those of this batch."""
-    roles = FieldRoles.of(rows[name] for name in packed)
     wanted: dict[tuple[str, str], set[int]] = {}
 
     def keep(name: str, ranking, stages: tuple[str, ...], count: int) -> None:
@@ -91,12 +97,15 @@ def _pack_fields(results: Path, rows: dict[str, Ensemble], packed: dict, models:
         samples = read_samples(new / f"{name}.parquet", models)
         return samples[samples["fine"]]
 
-    for name in roles.pair:
+    def here(names: list[str]) -> list[str]:
+        return [name for name in names if name in packed]
+
+    for name in here(roles.pair):
         pairs = selection.hybridised_pairs(selection.with_second_modes(fine(name), []))
         keep(name, pairs, (*STAGES, "second_quartic"), 1)
-    for name in roles.phonon:
+    for name in here(roles.phonon):
         keep(name, selection.hybridised_with_phonon(fine(name)), STAGES, 1)
-    for name in roles.softest_3d + roles.softest_2d:
+    for name in here(roles.softest_3d + roles.softest_2d):
         keep(name, selection.softest(fine(name)), STAGES, 1)
         keep(name, selection.representative_difference(fine(name)), STAGES, MIDDLE)
     for (name, stage), samples in wanted.items():
