@@ -271,5 +271,6 @@ def test_without_sympy_one_line_says_what_to_install(monkeypatch):
         monkeypatch.setitem(sys.modules, name, None)
     monkeypatch.delitem(sys.modules, "nqe_core.potentials.formula_code", raising=False)
     monkeypatch.delattr("nqe_core.potentials.formula_code", raising=False)
-    with pytest.raises(InputError, match=r"a formula needs the package 'sympy': pip install 'nqe-core\[formulae\]'$"):
+    says = r"a formula needs the package 'sympy': pip install '\.\[formulae\]' in the folder of pyproject.toml$"
+    with pytest.raises(InputError, match=says):
         with_formula(Formula("1/r", smooth=1))
