@@ -67,6 +67,16 @@ def wait_for_state(job: str, state: str) -> None:
     wait_until(lambda: ask("squeue", "-h", "-j", job, "-t", "all", "-o", "%T") == state, PATIENCE, f"{job} {state}")
 
 
+def start_again(job: str) -> None:
+    """Let a requeued job start soon, and not after the two minutes that SLURM would wait.
+
+    Not at once: a node refuses a credential made in the second in which it revoked the job's last one ("Killing
+    non-startable batch JobId: Job credential revoked", eight times of eight), and the job has failed.
+    """
+    wait_for_state(job, "PENDING")
+    ask("scontrol", "update", f"JobId={job}", "StartTime=now+2seconds")
+
+
 def wait_for_end_of(campaign: Campaign, ranks: list[int]) -> None:
     """Until none of these ranks is there any more."""
     wait_until(lambda: not set(ranks) & set(ranks_in(campaign.path)), PATIENCE, "the ranks to leave")
@@ -79,5 +89,9 @@ def wait_for_success(campaign: Campaign, run: subprocess.Popen, log: str = "driv
 
 
 def stage_log(campaign: Campaign, chunk: str = "0000") -> str:
-    """What the last attempt of the stage has said."""
-    return (campaign.results / "logs" / "liquid" / "victim" / f"{chunk}.log").read_text()
+    """What the last attempt of the stage has said; nothing while Snakemake has removed the log of the one before."""
+    log = campaign.results / "logs" / "liquid" / "victim" / f"{chunk}.log"
+    try:
+        return log.read_text()
+    except FileNotFoundError:
+        return ""

@@ -14,6 +14,7 @@ from slurm_jobs import (
     resources,
     running_job,
     stage_log,
+    start_again,
     wait_for_end_of,
     wait_for_ranks,
     wait_for_state,
@@ -149,8 +150,7 @@ def test_a_dead_node_s_job_starts_again_and_its_zombie_harms_nothing(campaign, u
         # the lock of a dead node is gone as well
         (campaign.file("liquid").with_name("0000.h5.parts") / "lock").unlink()
         ask("scontrol", "update", f"NodeName={node}", "State=DOWN", "Reason=dead")
-        wait_for_state(job, "PENDING")
-        ask("scontrol", "update", f"JobId={job}", "StartTime=now")  # else after two minutes
+        start_again(job)
         wait_for_ranks(campaign, 4)  # the second attempt beside the first
         campaign.release()  # from here both write
         wait_for_success(campaign, run)
@@ -167,8 +167,7 @@ def test_a_requeued_job_starts_again_on_the_node_that_it_has_left(campaign, undi
         wait_for_end_of(campaign, ranks)
         assert campaign.kept() == 2
         campaign.release()
-        wait_for_state(job, "PENDING")
-        ask("scontrol", "update", f"JobId={job}", "StartTime=now")  # else after two minutes
+        start_again(job)
         assert "Trying to restart job" not in wait_for_success(campaign, run)  # SLURM's doing alone
     assert " 2/12 samples are done already" in stage_log(campaign)
     campaign.check(undisturbed)
