@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pandas as pd
 import pyarrow.parquet as parquet
@@ -23,6 +24,16 @@ BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil
 def pack(workdir: Workdir, results, *options: str) -> subprocess.CompletedProcess:
     command = [sys.executable, str(PACK), "tiny", "--results", str(results), *options]
     return subprocess.run(command, cwd=workdir.path, capture_output=True, text=True, timeout=120, check=False)
+
+
+def reseed(source: Path, target: Path) -> None:
+    """Write a campaign's tables of observables as those of another root seed."""
+    for table in sorted(source.glob("*/observables/*.parquet")):
+        copy = target / table.relative_to(source)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        content = parquet.read_table(table)
+        header = {**json.loads(content.schema.metadata[b"nqe"]), "root_seed": 1}
+        parquet.write_table(content.replace_schema_metadata({"nqe": json.dumps(header)}), copy)
 
 
 @pytest.fixture(scope="module")
@@ -90,12 +101,7 @@ def test_two_batches_are_one_reference(packed, tiny, tmp_path):
     assert sorted(path.name for path in (workdir.path / "reference").iterdir()) == ["campaign.tsv", "tiny_20200323"]
 
     other = tmp_path / "results/tiny"
-    for table in sorted((tiny.path / "results/tiny").glob("*/observables/*.parquet")):
-        copy = other / table.relative_to(tiny.path / "results/tiny")
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        content = parquet.read_table(table)
-        header = {**json.loads(content.schema.metadata[b"nqe"]), "root_seed": 1}
-        parquet.write_table(content.replace_schema_metadata({"nqe": json.dumps(header)}), copy)
+    reseed(tiny.path / "results/tiny", other)
     done = pack(workdir, other)
     assert done.returncode == 0, done.stderr
     targets = [f"results/reference/{name}" for name in ("tables/table1.csv", "figures/fig7.pdf")]
@@ -127,6 +133,20 @@ def test_part_of_a_campaign_can_be_packed(packed, tiny, tmp_path):
     assert "ipl2d_n64: 6 of 12 samples, 0 failed\nipl2d_n100: 0 of 12" in done.stdout
     run = workdir.snakemake("results/reference/scorecard.csv", "--config", "campaign=reference")
     assert run.status == 0, run.text[-4000:]
+
+
+def test_a_batch_keeps_fields_only_where_the_figures_of_all_batches_look(tiny, tmp_path):
+    """Of ipl2d_n64 when it is the only 2D ensemble; not beside a batch with larger boxes, which the figures then show."""
+    part, other = tmp_path / "results/tiny", tmp_path / "other/tiny"
+    shutil.copytree(tiny.path / "results/tiny/ipl2d_n64", part / "ipl2d_n64")
+    reseed(tiny.path / "results/tiny", other)
+    alone, beside = new_workdir(tmp_path / "alone"), new_workdir(tmp_path / "beside")
+    assert pack(beside, other).returncode == 0
+    for workdir, kept in ((alone, {"inherent_state", "harmonic", "quartic"}), (beside, set())):
+        done = pack(workdir, part)
+        assert done.returncode == 0, done.stderr
+        fields = (workdir.path / "reference/tiny_20200323/fields").glob("*.h5")
+        assert {path.stem for path in fields} == {f"ipl2d_n64_{stage}" for stage in kept}
 
 
 def test_without_reference_data_one_line_says_how_to_make_it(workdir):
