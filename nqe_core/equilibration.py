@@ -44,7 +44,7 @@ class Protocol:
     samples_per_walker : int
     root_seed : int
     sampler : str
-        Key in `swap_monte_carlo.SAMPLERS`.
+        Key in `swap_monte_carlo.SAMPLERS`; that of campaigns, if not given.
     """
 
     model: Model
@@ -56,7 +56,7 @@ class Protocol:
     swap_fraction: float
     samples_per_walker: int
     root_seed: int
-    sampler: str = "metropolis"
+    sampler: str = "hybrid"
 
     def __post_init__(self) -> None:
         check_name(self.ensemble)

@@ -16,6 +16,7 @@ from nqe_core.campaign import Options, run
 from nqe_core.equilibration import Protocol, equilibrate_job
 from nqe_core.jobs import Job
 from nqe_core.models import MODELS
+from nqe_core.swap_monte_carlo import SAMPLERS
 from nqe_core.tables import read_table
 
 # small boxes that hold the range of the potential: each dimension, and both kinds of sizes
@@ -56,7 +57,7 @@ def _compile_for(models: tuple[str, ...]) -> list[str]:
 
 
 def run_all_stages(folder: Path, model: str, n_particles: int, n_samples: int = 1, burn_in: int = 20) -> list[str]:
-    """Every stage of a few samples, with each minimiser and preparation.
+    """Every stage of a few samples, with each sampler, minimiser and preparation.
 
     Parameters
     ----------
@@ -78,8 +79,9 @@ def run_all_stages(folder: Path, model: str, n_particles: int, n_samples: int = 
             run(job, folder / name, options)
         return folder / name
 
-    protocol = Protocol(MODELS[model], "warmup", n_particles, 2.0, burn_in, 0, 0.2, 1, 0)
-    liquid = made("liquid.h5", equilibrate_job(protocol, 0, n_samples))
+    for sampler in sorted(SAMPLERS, reverse=True):  # the samples of the last one, the hybrid, go on
+        protocol = Protocol(MODELS[model], "warmup", n_particles, 2.0, burn_in, 0, 0.2, 1, 0, sampler)
+        liquid = made(f"liquid_{sampler}.h5", equilibrate_job(protocol, 0, n_samples))
     made("cooled.h5", stages.quench_job(liquid, 1e-9, "cool", 10.0))
     state = made("inherent_state.h5", stages.quench_job(liquid, 1e-11))
     harmonic = made("harmonic.h5", stages.harmonic_job(state))

@@ -103,7 +103,7 @@ def _equilibrate(commands) -> None:
     add("--burn-in", required=True, type=int, metavar="SWEEPS", help="sweeps before a walker's first sample")
     add("--spacing", type=int, default=0, metavar="SWEEPS", help="sweeps between samples of a walker (default 0)")
     add("--swap-fraction", type=float, default=0.2, metavar="F", help="share of swap moves, 0 <= F < 1 (default 0.2)")
-    add("--sampler", default="metropolis", metavar="NAME", help="metropolis is the classical one (default metropolis)")
+    add("--sampler", default="hybrid", metavar="NAME", help="hybrid or metropolis (default hybrid)")
     add("--root-seed", required=True, type=int, metavar="SEED", help="seed of the campaign, any size")
     _running(parser, "file of stage liquid; appears when it is complete")
 

@@ -124,11 +124,6 @@ class Campaign:
             else:
                 shutil.copy(ROOT / part, path / part, follow_symlinks=False)
         campaign = cls(path, name)
-        # what `nqe` defaults to
-        settings = path / "config" / "config.yaml"
-        shipped = settings.read_text()
-        settings.write_text(shipped.replace("sampler: hybrid", "sampler: metropolis"))
-        assert settings.read_text() != shipped
         campaign.sheet.write_text("\t".join(COLUMNS) + "\n" + (rows or sheet_row()) + "\n")
         return campaign
 

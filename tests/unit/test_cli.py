@@ -515,7 +515,7 @@ def test_verify_holds_a_campaign_against_its_sheet(campaign, tmp_path, capsys):
     ("temperature", "status", "says"),
     [
         (2.0, 1, "sweeps is {:.1f} relaxation times, at least 10 are asked for"),
-        (1.0, 0, "note: small: relaxation time of ipl2d at T = 2 with the metropolis sampler is not known"),
+        (1.0, 0, "note: small: relaxation time of ipl2d at T = 2 with the hybrid sampler is not known"),
     ],
 )
 def test_verify_refuses_liquids_that_are_not_in_equilibrium(campaign, tmp_path, capsys, temperature, status, says):
@@ -524,7 +524,7 @@ def test_verify_refuses_liquids_that_are_not_in_equilibrium(campaign, tmp_path, 
     sheet = folder / "mini.tsv"
     sheet.write_text(SHEET.format(n_samples=4))
     numbers = {name: 1.0 for name in Measured.__dataclass_fields__}
-    how = {"model": "ipl2d", "temperature": temperature, "n_particles": 100, "sampler": "metropolis", "walkers": 4}
+    how = {"model": "ipl2d", "temperature": temperature, "n_particles": 100, "sampler": "hybrid", "walkers": 4}
     tau = 50.0
     add_to_table(tmp_path / "relaxation.tsv", Measured(**{**numbers, **how, "sweeps": 9000, "tau_overlap": tau}))
     found, report = verify(capsys, campaign, "--sheet", sheet)
