@@ -40,7 +40,7 @@ import style
 import table1
 import table2
 import vectorfield
-from claim import Claim
+from claim import VERDICTS, Claim
 from synthetic_campaign import CHUNK_STAGES, Campaign, bump
 
 TABLE_FIGURES = {
@@ -181,7 +181,7 @@ def test_scorecard_judges_every_claim(campaign, tmp_path):
     files = {kind: str(tmp_path / f"scorecard.{kind}") for kind in ("csv", "md", "json")}
     scorecard.draw(campaign.observables("ipl2d ipl3d ipl4d poly3d"), campaign.models, **files)
     rows = list(csv.DictReader(Path(files["csv"]).read_text().splitlines()))
-    assert {row["verdict"] for row in rows} <= {"agrees", "differs", "too few samples"}
+    assert {row["verdict"] for row in rows} <= set(VERDICTS)
     sources = " ".join(row["source"] for row in rows)
     for wanted in ("Table II", "Fig. 2", "Fig. 3", "Fig. 4", "Eq. 15", "Eq. 16", "Eq. 20", "Eq. 25", "Fig. 7", "Fig. 8",
                    "Eq. 30", "Eq. 33", "Eq. 34", "Eq. 36", "Eq. 38", "Fig. 9"):  # fmt: skip
@@ -295,10 +295,19 @@ def claim(low, high, count, accepted=(3.7, 4.3), least_samples=10):
 
 @pytest.mark.parametrize(("low", "high", "count", "expected"), [
     (3.9, 4.1, 500, "agrees"), (3.0, 3.4, 500, "differs"), (3.0, 5.0, 500, "too few samples"),
-    (3.9, 4.1, 5, "too few samples"), (3.4, 3.8, 500, "agrees"), (np.nan, np.nan, 500, "too few samples"),
+    (3.9, 4.1, 5, "too few samples"), (3.4, 3.8, 500, "borderline"), (np.nan, np.nan, 500, "too few samples"),
+    (3.4, 3.9, 500, "borderline"), (4.1, 4.5, 500, "borderline"), (3.7, 4.3, 500, "agrees"), (3.6, 4.3, 500, "too few samples"),
 ])  # fmt: skip
 def test_verdict_follows_the_stated_rule(low, high, count, expected):
     assert claim(low, high, count).verdict == expected
+
+
+def test_one_sample_breaks_a_theorem_and_a_range_may_have_no_end():
+    shares = [statistics.proportion(np.arange(1000) >= broken) for broken in (0, 1)]
+    verdicts = [Claim("Fig. 4", "", "", "always", (1.0, 1.0), ours, share=True, check=True).verdict for ours in shares]
+    assert verdicts == ["holds", "differs"]
+    wide = Claim("Fig. 9(e)", "", "", "much wider", (3.0, np.inf), Estimate(5.0, 0.5, 4.0, 6.0, 100))
+    assert wide.verdict == "agrees"
 
 
 def test_samples_needed_scale_with_the_square_of_the_width():

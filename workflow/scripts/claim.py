@@ -12,12 +12,14 @@ from nqe_core import statistics
 from nqe_core.statistics import Estimate
 
 EXPONENT_TOLERANCE = 0.1  # relative, of exponents read from log-log plots
-TOO_FEW = "too few samples"
+AGREES, BORDERLINE, DIFFERS, TOO_FEW, HOLDS = "agrees", "borderline", "differs", "too few samples", "holds"
+VERDICTS = (AGREES, BORDERLINE, DIFFERS, TOO_FEW, HOLDS)
 
 RULE = (
-    "Rule: with our 95 % interval and the accepted range, no overlap is \"differs\"; overlap and an interval no wider than "
-    "the range is \"agrees\"; otherwise \"too few samples\", with the number of samples for which the interval would be as "
-    "narrow as the range (or, where there is none yet, with that for a first one). The accepted range is the paper's own "
+    "Rule: our 95 % interval inside the accepted range is \"agrees\", outside it \"differs\"; one that reaches over an end "
+    "of the range is \"borderline\", unless it is wider than the range: \"too few samples\", with the number of samples for "
+    "which the interval would be as narrow as the range (or, where there is none yet, with that for a first one). \"Holds\" "
+    "are inputs and theorems: they check the software, not the paper, and one sample can break them. The accepted range is the paper's own "
     "statistical uncertainty where its ensemble gives one (Fig. 8), otherwise a stated tolerance. Errors are bootstrap "
     "errors (standard errors for means, Wilson intervals for shares) that take Monte Carlo walkers, not samples, as "
     "independent: whole walkers are drawn with replacement, since samples of one walker resemble each other where its "
@@ -50,6 +52,8 @@ class Claim:
         Ours is a share of the samples (its interval shrinks faster than 1/sqrt(n) where nearly all or none count).
     tail : bool
         Ours is fitted to the lowest samples of the ensemble (`laws.tail_share`), whose number is what counts.
+    check : bool
+        An input of ours or a theorem: tells that the software is right, and nothing of the paper.
     """
 
     source: str
@@ -61,6 +65,7 @@ class Claim:
     least_samples: int = 0
     share: bool = False
     tail: bool = False
+    check: bool = False
 
     @property
     def verdict(self) -> str:
@@ -68,10 +73,14 @@ class Claim:
         ours, (low, high) = self.ours, self.accepted
         if not ours.known or ours.count < self.least_samples:
             return TOO_FEW
+        if self.check:
+            return HOLDS if low <= ours.value <= high else DIFFERS
         if ours.high < low or ours.low > high:
-            return "differs"
-        # the last digits of an interval's ends are rounding
-        return "agrees" if ours.high - ours.low <= (high - low) * (1 + 1e-9) else TOO_FEW
+            return DIFFERS
+        rounding = 1e-9 * max(1.0, abs(low))  # of the last digits of an interval's ends
+        if low - rounding <= ours.low and ours.high <= high + rounding:
+            return AGREES
+        return BORDERLINE if ours.high - ours.low <= high - low else TOO_FEW
 
     @property
     def samples_needed(self) -> float:

@@ -15,7 +15,7 @@ sys.path.append(str(Path(__file__).resolve().parent / "tables"))
 
 import table_files
 from campaign_data import read_models, read_samples
-from claim import RULE, Claim
+from claim import RULE, VERDICTS, Claim
 from claims import all_claims
 from entry import run
 
@@ -76,7 +76,7 @@ def _for_reading(table: pd.DataFrame) -> pd.DataFrame:
 
 def _head(table: pd.DataFrame, summary: dict, samples: pd.DataFrame) -> str:
     left_out = len(samples) - int(samples["fine"].sum())
-    head = ", ".join(f"{count} {verdict}" for verdict, count in sorted(summary.items()))
+    head = ", ".join(f"{summary[verdict]} {verdict}" for verdict in VERDICTS if verdict in summary)
     return (
         f"**Scorecard.** {len(table)} numbers and laws of the paper: {head}. {int(samples['fine'].sum())} samples in all"
         f" ({left_out} failed, left out)."

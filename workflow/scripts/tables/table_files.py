@@ -15,9 +15,10 @@ STYLE = """
   table { border-collapse: collapse; margin: 14px 0; font-size: 13px; }
   th, td { text-align: left; padding: 3px 12px 3px 0; border-bottom: 1px solid #ddd; vertical-align: top; }
   th { border-bottom: 1.5px solid #444; position: sticky; top: 0; background: #fff; }
-  td.agrees { color: #1b7837; } td.differs { color: #b2182b; font-weight: 600; } td.few { color: #777; }
+  td.agrees { color: #1b7837; } td.differs { color: #b2182b; font-weight: 600; }
+  td.borderline { color: #8c510a; } td.few { color: #777; }
 """
-CLASSES = {"agrees": "agrees", "differs": "differs", "too few samples": "few"}
+CLASSES = {"agrees": "agrees", "differs": "differs", "borderline": "borderline", "too few samples": "few", "holds": "few"}
 
 
 def write(table: pd.DataFrame, md: str, csv: str, title: str, *notes: str, page: str | None = None) -> None:
