@@ -71,15 +71,30 @@ def bound(part):
 
 
 def densities(results):
-    """Exponents of the densities of all modes, and of those that respect the bound."""
+    """Exponents of the densities of all modes, and of those that respect the bound; in the end their weighted means."""
     head("", "n", *(f"{name}, {which}" for name in ("D(omega_2)", "D(omega_4)", "D(omega_3)", "p(V_B)", "p(x)")
                     for which in ("all", "below the bound")))  # fmt: skip
+    found = []
     for model in ("ipl2d", "ipl3d", "poly3d"):
         for name, part in ensembles(results, model).groupby("ensemble"):
             if len(part) >= LEAST:
                 fits = [fit(part, column) for column in laws.DENSITIES
                         for fit in (laws.density_exponent, laws.stable_density_exponent)]  # fmt: skip
                 row(name, len(part), *map(text, fits))
+                found.append((len(part), fits))
+    if found:
+        columns = zip(*(fits for _, fits in found), strict=True)
+        row(f"mean of {len(found)}", sum(count for count, _ in found), *map(weighted, columns))
+
+
+def weighted(fits):
+    """Mean of independent ensembles' exponents, weighted by their errors, and how many errors they scatter by."""
+    values, errors = (np.array([getattr(fit, name) for fit in fits if fit.known]) for name in ("value", "error"))
+    if not len(values):
+        return "–"
+    mean, error = np.average(values, weights=errors**-2.0), np.sum(errors**-2.0) ** -0.5
+    chi_squared = np.sum(((values - mean) / errors) ** 2)
+    return f"{mean:.2f} ± {error:.2f} (chi^2 {chi_squared:.1f} of {len(values) - 1})"
 
 
 def main(results):

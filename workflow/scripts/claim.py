@@ -16,16 +16,17 @@ AGREES, BORDERLINE, DIFFERS, TOO_FEW, HOLDS = "agrees", "borderline", "differs",
 VERDICTS = (AGREES, BORDERLINE, DIFFERS, TOO_FEW, HOLDS)
 
 RULE = (
-    "Rule: our 95 % interval inside the accepted range is \"agrees\", outside it \"differs\"; one that reaches over an end "
-    "of the range is \"borderline\", unless it is wider than the range: \"too few samples\", with the number of samples for "
-    "which the interval would be as narrow as the range (or, where there is none yet, with that for a first one). \"Holds\" "
-    "are inputs and theorems: they check the software, not the paper, and one sample can break them. The accepted range is the paper's own "
-    "statistical uncertainty where its ensemble gives one (Fig. 8), otherwise a stated tolerance. Errors are bootstrap "
-    "errors (standard errors for means, Wilson intervals for shares) that take Monte Carlo walkers, not samples, as "
-    "independent: whole walkers are drawn with replacement, since samples of one walker resemble each other where its "
-    "relaxation is slow; intervals from few walkers are widened as Student's are, fewer than four walkers give none, and "
-    "where none or all of the samples count for a share, each walker is taken for one sample. Ensembles of several box "
-    "sizes share an exponent and have an amplitude each. A single sample's number (Fig. 3) has no error."
+    "Rule: our 95 % interval inside the accepted range is \"agrees\", outside it \"differs\"; one that reaches over an "
+    "end of the range is \"borderline\", unless it is wider than the range: \"too few samples\", with the number of "
+    "samples for which the interval would be as narrow as the range (or, where there is none yet, with that for a "
+    "first one). \"Holds\" are inputs and theorems: they check the software, not the paper, and one sample can break "
+    "them. The accepted range is the paper's own statistical uncertainty where its ensemble gives one (Fig. 8), "
+    "otherwise a stated tolerance. Errors are bootstrap errors (standard errors for means, Wilson intervals for "
+    "shares) that take Monte Carlo walkers, not samples, as independent: whole walkers are drawn with replacement, "
+    "since samples of one walker resemble each other where its relaxation is slow; intervals from few walkers are "
+    "widened as Student's are, fewer than four walkers give none, and where none or all of the samples count for a "
+    "share, each walker is taken for one sample. Ensembles of several box sizes share an exponent and have an "
+    "amplitude each. A single sample's number (Fig. 3) has no error."
 )  # fmt: skip
 
 

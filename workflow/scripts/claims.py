@@ -53,11 +53,6 @@ def _groups(samples: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
         yield f"3D POLY, T_p = {temperature:g}", poly[np.isclose(poly["parent_temperature"], temperature)]
 
 
-def _exponent(part: pd.DataFrame, x: pd.Series, y: pd.Series) -> Estimate:
-    """The exponent that all ensembles of a table share."""
-    return statistics.median_power_law(x, y, blocks=part["block"], groups=part["ensemble"]).exponent
-
-
 def moduli(samples: pd.DataFrame, models: dict[str, Model]) -> Iterator[Claim]:
     """Table II, from the largest N with at least `MODULUS_SAMPLES` samples: small glasses are softer on average."""
     for name, model in models.items():
@@ -85,7 +80,7 @@ def localisation(samples: pd.DataFrame) -> Iterator[Claim]:
     yield Claim("Fig. 2", "chi4 ~ (N e4)^-1: exponent", "3D POLY, all", "-1", around(-1), law)
     for name, part in _groups(samples):
         if "POLY" in name:
-            ours = _exponent(part, part["participants_quartic"], part["quartic_quartic_coefficient"])
+            ours = laws.common_exponent(part, part["participants_quartic"], part["quartic_quartic_coefficient"])
             yield Claim("Fig. 2", "chi4 ~ (N e4)^-1: exponent", name, "-1", around(-1), ours)
     large = poly[poly.groupby("ensemble")["ensemble"].transform("size") >= MEDIAN_SAMPLES]
     codes = np.unique(large["ensemble"], return_inverse=True)[1].astype(float)
@@ -171,8 +166,7 @@ def cubic(samples: pd.DataFrame) -> Iterator[Claim]:
     ratio = part["cubic_frequency"] / part["quartic_frequency"] - 1
     yield Claim("Fig. 7(a)", "median of (omega3-omega4)/omega4", name, "0.14", (0.115, 0.165),
                 statistics.median(ratio, blocks))  # fmt: skip
-    soft = laws.softer_half(part, "quartic")
-    slope = _exponent(soft, soft["quartic_frequency"], soft["cubic_energy_difference"])
+    slope = laws.stiffness_exponent(part)
     yield Claim("Fig. 7(a)", "its independence of omega4: exponent", "3D IPL, softer half", "0", FLAT, slope)
     for group, rows in _groups(samples):
         share = statistics.proportion(rows["cubic_energy_difference"] > 0, rows["block"])
@@ -213,13 +207,12 @@ def couplings(samples: pd.DataFrame) -> Iterator[Claim]:
     """Eqs. 33 and 34, Fig. 9(d, e)."""
     for name, part in _groups(samples):
         product = part["cubic_stiffness"] * part["cubic_quartic_coefficient"]
-        ours = _exponent(part, product, part["cubic_cubic_coefficient"] ** 2)
+        ours = laws.common_exponent(part, product, part["cubic_cubic_coefficient"] ** 2)
         yield Claim("Eq. 33", "tau3^2 ~ kappa3 chi3: exponent", name, "1", around(1), ours)
-        soft = laws.softer_half(part, "cubic")
-        ours = _exponent(soft, soft["cubic_frequency"], soft["cubic_asymmetry"])
+        ours = laws.softer_exponent(part, "cubic", "cubic_asymmetry")
         claim = "tau3^2/(3 kappa3 chi3) independent of frequency: exponent"
         yield Claim("Eq. 33", claim, f"{name}, softer half", "0", FLAT, ours)
-        ours = _exponent(soft, soft["cubic_frequency"], soft["cubic_cubic_coefficient"].abs())
+        ours = laws.softer_exponent(part, "cubic", "cubic_cubic_coefficient")
         yield Claim("Eq. 34", "tau3 ~ omega3: exponent", f"{name}, softer half", "1", around(1), ours)
 
     def ratio(quartic, cubic_modes):
@@ -243,8 +236,7 @@ def supporting(samples: pd.DataFrame) -> Iterator[Claim]:
     )
     for source, symbol, mode, column in columns:
         for name, part in _groups(samples):
-            soft = laws.softer_half(part, mode)
-            ours = _exponent(soft, soft[f"{mode}_frequency"], soft[column].abs())
+            ours = laws.softer_exponent(part, mode, column)
             claim = f"{symbol} independent of frequency: exponent"
             yield Claim(source, claim, f"{name}, softer half", "0", FLAT, ours)
     part = _of(samples, "IPL", 3)

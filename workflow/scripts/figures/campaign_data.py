@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -137,12 +138,19 @@ def ensembles(samples: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
 
 
 def thinned(part: pd.DataFrame, most: int, frequency: str = "quartic_frequency") -> pd.DataFrame:
-    """At most `most` samples for a scatter plot: the softest fifth of that number, and the first of the others."""
+    """At most `most` samples for a scatter plot: all of the softest ones, and of stiffer ones ever fewer.
+
+    Ranks of the latter lie at equal distances on a logarithmic axis, the first of them at a distance of one: where the
+    density of points changed at once, it would look as if that of the samples did.
+    """
     if len(part) <= most:
         return part
-    softest = part.nsmallest(most // 5, frequency)
-    others = part.drop(softest.index).sort_values("sample")[: most - len(softest)]
-    return pd.concat([others, softest])
+    every = float(most)
+    for _ in range(100):
+        every = most / (1 + math.log(len(part) / every))
+    ranks = np.unique(np.geomspace(every, len(part), most - int(every)).astype(int))
+    ranks = np.union1d(np.arange(1, int(every) + 1), ranks)
+    return part.sort_values(frequency, kind="stable").iloc[ranks - 1].sort_values("sample", kind="stable")
 
 
 def label(part: pd.DataFrame) -> str:

@@ -41,7 +41,9 @@ def draw(observables, models, pdf, png, caption=None):
         "Figure 2. The quartic expansion coefficient follows the localisation.",
         "Quartic modes of the polydisperse model at several parent temperatures T_p and sizes. Dashed: slope -1. "
         f"Fitted exponent of the median over all: {exponent_text(law.exponent)}.",
-        f"Of each ensemble at most {POINTS_SHOWN} samples are drawn." if len(chosen) > POINTS_SHOWN else "",
+        f"Of each ensemble at most {POINTS_SHOWN} samples are drawn, the softer the more of them."
+        if len(chosen) > POINTS_SHOWN
+        else "",
         counts(samples, chosen),
     )
 

@@ -33,7 +33,8 @@ def draw(observables, models, inherent_state, harmonic, quartic, pdf, png, capti
         sentences.append(_describe(letters, choice) + counts(samples, ranking))
     style.save(made, pdf, png)
     sentences.append(
-        "The softest sample is the one with the lowest quartic mode. Boxes are periodic and shifted to centre it."
+        "Shown is the sample with the lowest quartic mode of the ensembles that are counted here. Boxes are periodic "
+        "and shifted to centre it."
     )
     style.write_caption(caption or png, TITLE, *sentences)
     if view:
@@ -76,10 +77,9 @@ def _describe(letters, choice) -> str:
     row, spot = choice.row, choice.spot
     share = vectorfield.shown_fraction(spot.modes["quartic"], FRACTION[spot.positions.shape[1]])
     return (
-        f"({letters[0]}) Harmonic and ({letters[1]}) quartic mode in {spot.positions.shape[1]}D (sample {row['sample']} "
-        f"of {row['ensemble']}; {share} of the displacements shown): relative difference of stiffness "
-        f"{100 * row['energy_difference']:.2g} %, of structure {row['harmonic_quartic_mismatch']:.2g}."
-        f"{choice.remark} "
+        f"({letters[0]}) Harmonic and ({letters[1]}) quartic mode in {spot.positions.shape[1]}D (sample "
+        f"{row['sample']} of {row['ensemble']}; {share} of the displacements shown): relative difference of stiffness "
+        f"{100 * row['energy_difference']:.2g} %, of structure {row['harmonic_quartic_mismatch']:.2g}.{choice.remark} "
     )
 
 

@@ -26,7 +26,7 @@ def draw(observables, models, pdf, png, caption=None):
         f"Number of participating particles N e against frequency in {' and '.join(f'{d}D' for d in dimensions)}: "
         "harmonic modes (open) and quartic modes (filled) for every box size N. Vertical lines: lowest transverse "
         "phonon, 2 pi c_T / L, of the box size in the same colour.",
-        f"Of each size at most {POINTS_SHOWN} samples are drawn, the softest among them."
+        f"Of each size at most {POINTS_SHOWN} samples are drawn, the softer the more of them."
         if len(chosen) > POINTS_SHOWN
         else "",
         counts(samples, chosen),

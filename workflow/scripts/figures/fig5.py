@@ -20,13 +20,14 @@ def draw(observables, models, pdf, png, caption=None):
     chosen = choose(samples, "figure 5", family="IPL", dimensions=(2, 3))
     dimensions = [d for d in (3, 2) if (chosen["dimension"] == d).any()]
     made, groups = style.groups_of_panels(style.DOUBLE, 2.15 * len(dimensions), len(dimensions), 1, 4)
-    fits = []
+    fits, below = [], []
     for (group, panels), letters, dimension in zip(groups, ("abcd", "efgh"), dimensions, strict=False):
         part = chosen[chosen["dimension"] == dimension]
         for k, column in enumerate(QUANTITIES):
             _draw_medians(panels[k], part, column)
             growth = _draw_prefactors(panels[2 + k], part, column)
             fits.append(_fit_text(dimension, part, column, growth))
+        below.append(_below_cut(dimension, part))
         handles, labels = panels[0].get_legend_handles_labels()
         group.legend(handles, [f"{dimension}D, {text}" for text in labels], loc="outside upper right", ncols=4)
         for panel, letter in zip(panels, letters, strict=True):
@@ -36,11 +37,11 @@ def draw(observables, models, pdf, png, caption=None):
         caption or png,
         "Figure 5. Harmonic modes converge to quartic modes in the limit of low frequencies.",
         "Running medians of the relative difference in energy (Eq. 15) and of the difference in structure (Eq. 16) in "
-        f"{' (first row) and '.join(f'{d}D' for d in dimensions)}, with 95 % bootstrap bands; dashed: slopes 2 and 4. "
+        f"{' (first row) and '.join(f'{d}D' for d in dimensions)}, with 95 % bootstrap intervals; dashed: slopes 2 and 4. "
         f"Prefactors f(L), g(L): medians of the ratio to the law over samples with omega_4 below its median and "
         f"below {laws.LOW_FREQUENCY} of the first phonon frequency, with 95 % intervals; dashed in 2D: slopes 2 "
         "and 4. Exponents fitted below that cut: "
-        + "; ".join(fits) + ".",
+        + "; ".join(fits) + ". " + " ".join(below),
         counts(samples, chosen),
     )  # fmt: skip
 
@@ -110,6 +111,13 @@ def _fit_text(dimension, part, column, growth) -> str:
         f"{dimension}D {name} omega_4^({laws.exponent_text(fitted)}), n = {fitted.count}, "
         f"{symbol}(L) L^({laws.exponent_text(growth)})"
     )
+
+
+def _below_cut(dimension, part) -> str:
+    """How many samples a box size has for its prefactors: few have none."""
+    low = laws.low_frequency(part)["n_particles"]
+    numbers = ", ".join(f"{(low == size).sum()} (N = {size:.0f})" for size in sorted(part["n_particles"].unique()))
+    return f"Samples below the cut in {dimension}D: {numbers}; fewer than {statistics.LEAST_SAMPLES} give no prefactor."
 
 
 if "snakemake" in globals():

@@ -6,8 +6,11 @@ import style
 from campaign_data import choose, counts, read_samples
 from entry import run
 
-# tau of the sketched potentials in units of sqrt(kappa chi): below the bound, on it, above it
-SKETCHES = ((1.67, "below"), (np.sqrt(3.0), "at the bound"), (1.79, "above"))
+from nqe_core import statistics
+
+# tau of the sketched potentials in units of sqrt(kappa chi): a second well from sqrt(8/3) on, deeper above the bound
+SKETCHES = ((1.2, "one well"), (1.68, "below"), (np.sqrt(3.0), "at the bound"), (1.79, "above"))
+MARKERS = ("o", "^", "s", "D", "v", "P")  # from hot to cold: temperatures can be told without colours
 
 
 def draw(observables, models, pdf, png, caption=None):
@@ -19,13 +22,18 @@ def draw(observables, models, pdf, png, caption=None):
     panel = axes[0][0]
     sentences = []
     mixed = chosen["n_particles"].nunique() > 1
-    for temperature in sorted(colours, reverse=True):
+    for marker, temperature in zip(MARKERS, sorted(colours, reverse=True), strict=False):
         part = chosen[chosen["parent_temperature"] == temperature]
         share = laws.above_bound(part)
         size = f"{part['n_particles'].iloc[0]:.0f}"
         product = part["cubic_stiffness"] * part["cubic_quartic_coefficient"]
-        label = f"$T_p$ = {temperature:g}{f', $N$ = {size}' if mixed else ''}: {100 * share.value:.1f} % above"
-        style.scatter(panel, product, part["cubic_cubic_coefficient"].abs(), colours[temperature], label=label)
+        label = (
+            f"$T_p$ = {temperature:g}{f', $N$ = {size}' if mixed else ''}: {100 * share.value:.1f} % of {share.count}"
+        )
+        style.scatter(
+            panel, product, part["cubic_cubic_coefficient"].abs(), colours[temperature], marker, label=label,
+            hollow=marker != MARKERS[0],
+        )  # fmt: skip
         sentences.append(
             f"T_p = {temperature:g}, N = {size}: {100 * share.value:.1f} % (95 % interval {100 * share.low:.1f} to "
             f"{100 * share.high:.1f} %, n = {share.count})"
@@ -35,12 +43,21 @@ def draw(observables, models, pdf, png, caption=None):
     sizes = ", ".join(f"{size:.0f}" for size in sorted(chosen["n_particles"].unique()))
     style.write_caption(
         caption or png,
-        "Figure 8. Cubic modes stay near the bound of a symmetric double well.",
+        "Figure 8. Cubic modes and the bound of a symmetric double well.",
         f"Cubic expansion coefficient against the product of stiffness and quartic coefficient, POLY, N = {sizes}. Line: "
-        "the bound tau^2 = 3 kappa chi (Eq. 32); the sketches show the potential along a mode below, at and above it. "
-        "Above the bound: " + "; ".join(sentences) + " (Wilson intervals).",
+        "the bound tau^2 = 3 kappa chi (Eq. 32); the sketches show the potential along a mode with one well, and with two "
+        f"below, at and above it. Shares with two wells, tau^2 > 8 kappa chi / 3: {_two_wells(chosen)}. Legend: shares "
+        "above the bound, and of how many samples. Above the bound: " + "; ".join(sentences) + " (Wilson intervals).",
         counts(samples, chosen),
     )
+
+
+def _two_wells(chosen) -> str:
+    parts = []
+    for temperature, part in sorted(chosen.groupby("parent_temperature"), reverse=True):
+        share = statistics.proportion(part["cubic_asymmetry"] > 8 / 9, part["block"])
+        parts.append(f"{100 * share.value:.1f} % at T_p = {temperature:g}")
+    return ", ".join(parts)
 
 
 def _finish(panel, chosen) -> None:
@@ -57,7 +74,7 @@ def _finish(panel, chosen) -> None:
     style.label_narrow_axis(panel.xaxis, low, high)
     panel.set_xlabel(r"$\kappa_3\chi_3$  $(m^2 c_T^4/a_0^6)$")
     panel.set_ylabel(r"$|\tau_3|$  $(m c_T^2/a_0^3)$")
-    panel.legend(loc="lower right", markerscale=1.6)
+    panel.legend(loc="lower right", markerscale=1.6, title="above the bound", title_fontsize="small", alignment="left")
     place = low**0.25 * high**0.75  # few modes exceed the bound there, and the sketches are to the left
     panel.annotate(
         r"$\tau_3^2 = 3\kappa_3\chi_3$", (place, np.sqrt(3 * place)), xytext=(-6, 10), textcoords="offset points",
@@ -67,10 +84,10 @@ def _finish(panel, chosen) -> None:
 
 
 def _sketches(panel) -> None:
-    """Three potentials U(s) = kappa s^2/2 - tau s^3/6 + chi s^4/24 with kappa = chi = 1, in the upper left corner."""
+    """Potentials U(s) = kappa s^2/2 - tau s^3/6 + chi s^4/24 with kappa = chi = 1, in the upper left corner."""
     s = np.linspace(-1.35, 4.6, 200)
     for place, (tau, name) in enumerate(SKETCHES):
-        inset = panel.inset_axes([0.03 + 0.20 * place, 0.80, 0.16, 0.14])
+        inset = panel.inset_axes([0.02 + 0.19 * place, 0.80, 0.15, 0.14])
         inset.plot(s, s**2 / 2 - tau * s**3 / 6 + s**4 / 24, color=style.BLACK, lw=0.9)
         inset.plot([0], [0], "o", ms=2.5, color=style.RED)
         inset.axhline(0, color="0.6", lw=0.4, ls=":")

@@ -1,5 +1,6 @@
 """Fig. 9: supporting data on the coefficients of cubic and quartic modes (Appendix E)."""
 
+import laws
 import numpy as np
 import style
 from campaign_data import choose, counts, label, read_samples
@@ -8,6 +9,8 @@ from entry import run
 from nqe_core import statistics
 
 LEAST_OF_A_SIZE = 200  # samples of a box size that has a running median of its own
+FLOOR = 1e-3  # of the median: smaller values are not on the axes
+COUPLINGS = {"|nu_3|": "cubic_shear_strain_coupling", "chi_3": "cubic_quartic_coefficient"}  # panels (b), (c)
 SIZE_MARKERS = "os^Dv"  # small boxes first
 
 
@@ -41,13 +44,33 @@ def draw(observables, models, pdf, png, caption=None):
         "Figure 9. Coefficients of cubic and quartic modes.",
         "(a) Size of the field U4:pi4pi4pi4/chi4. (b) Shear-strain coupling and (c) quartic coefficient of cubic modes "
         "against their frequency: samples as points (where there are many, every k-th), running medians with 95 % "
-        f"bootstrap bands as lines, of each N with {LEAST_OF_A_SIZE} samples (circles, squares, triangles: growing N) or, "
-        "where none has as many, of all. (d) Cubic modes "
-        "follow tau^2 ~ kappa chi in every dimension (points and running medians; line: tau^2 = 3 kappa chi), (e) quartic "
-        f"modes do not. (f) Quartic coefficient of quartic modes. Histograms (a, e, f): {main}D IPL, "
-        f"n = {len(part)} ({'; '.join(label(rows) for _, rows in part.groupby('ensemble'))}); colour: samples in a bin.",
+        f"bootstrap bands as lines, of each N with {LEAST_OF_A_SIZE} samples (circles, squares, triangles: growing N) "
+        "or, where none has as many, of all. Exponents of omega_3 over the softer half of every N: "
+        f"{_exponents(chosen)}. {_below_axes(chosen)}(d) tau^2 against kappa chi of cubic modes in every dimension "
+        "(points and running medians; line: the bound tau^2 = 3 kappa chi) and (e) of quartic modes. (f) Quartic "
+        f"coefficient of quartic modes. Histograms (a, e, f): {main}D IPL, n = {len(part)} "
+        f"({'; '.join(label(rows) for _, rows in part.groupby('ensemble'))}); colour: samples in a bin.",
         counts(samples, chosen),
     )
+
+
+def _exponents(chosen) -> str:
+    parts = []
+    for symbol, column in COUPLINGS.items():
+        values = [f"{laws.exponent_text(laws.softer_exponent(rows, 'cubic', column))} ({dimension:.0f}D)"
+                  for dimension, rows in chosen.groupby("dimension")]  # fmt: skip
+        parts.append(f"{symbol} {', '.join(values)}")
+    return "; ".join(parts)
+
+
+def _below_axes(chosen) -> str:
+    """What (b) and (c) leave out."""
+    parts = []
+    for letter, column in zip("bc", COUPLINGS.values(), strict=True):
+        values = chosen[column].abs()
+        if few := int((values <= FLOOR * values[values > 0].median()).sum()):
+            parts.append(f"{few} in ({letter})")
+    return f"Samples below the axis: {', '.join(parts)}. " if parts else ""
 
 
 def _label(panel, x: str, y: str) -> None:
@@ -81,7 +104,7 @@ def _by_dimension(panel, chosen, x, y, legend: str | None, by_size: bool = False
     spread = np.concatenate(ys)
     spread = spread[np.isfinite(spread) & (spread > 0)]
     # a coupling can happen to be almost zero: such a sample must not stretch the axis over many decades
-    floor = np.median(spread) * 1e-3 if len(spread) else 0
+    floor = np.median(spread) * FLOOR if len(spread) else 0
     style.fit_axes(panel, xs, [spread[spread > floor]])
     if legend:
         panel.legend(loc=legend, handlelength=1.2)

@@ -87,6 +87,23 @@ def softer_half(part: pd.DataFrame, mode: str) -> pd.DataFrame:
     return part[part[f"{mode}_frequency"] <= median]
 
 
+def common_exponent(part: pd.DataFrame, x: pd.Series, y: pd.Series) -> Estimate:
+    """The exponent that all ensembles of a table share, each with an amplitude of its own."""
+    return statistics.median_power_law(x, y, blocks=part["block"], groups=part["ensemble"]).exponent
+
+
+def softer_exponent(part: pd.DataFrame, mode: str, column: str) -> Estimate:
+    """Exponent of the mode's frequency in a column's size, over the softer half."""
+    soft = softer_half(part, mode)
+    return common_exponent(soft, soft[f"{mode}_frequency"], soft[column].abs())
+
+
+def stiffness_exponent(part: pd.DataFrame) -> Estimate:
+    """The exponent of omega_4 in how much stiffer cubic modes are than quartic ones (Fig. 7a), over the softer half."""
+    soft = softer_half(part, "quartic")
+    return common_exponent(soft, soft["quartic_frequency"], soft["cubic_energy_difference"])
+
+
 def density_exponent(part: pd.DataFrame, column: str) -> Estimate:
     """Exponent of the density of a column of one ensemble, from the one lowest mode of each sample."""
     return statistics.lowest_mode_exponent(part[column].to_numpy(), density_cut(part, column), part["block"])

@@ -15,6 +15,7 @@ SYMBOLS = {
     "barrier": r"$p(\kappa_3^3/\tau_3^2)$",
     "strain_threshold": r"$p(x)$",
 }
+LEAST_SHOWN = 40  # fewer samples in a tail have errors that would hide the others' in panel (f)
 GUIDES = {4.0: r"$\omega^4$", 1 / 4: r"$V_B^{1/4}$", 2 / 3: r"$x^{2/3}$"}
 
 
@@ -93,12 +94,13 @@ def _draw_exponents(panel, fits, stable, series, looks) -> None:
         for offset, (name, _) in zip(offsets, series, strict=False):
             colour, marker = looks[name]
             for fit, face, below in ((fits[column][name], colour, 0.0), (stable[column].get(name), "white", 0.06)):
-                if fit is not None and fit.known:
-                    value, error = (1 + fit.value) / (1 + predicted), (fit.high - fit.low) / 2 / (1 + predicted)
+                if fit is not None and fit.known and fit.count >= LEAST_SHOWN:
+                    value, low, high = ((1 + number) / (1 + predicted) for number in (fit.value, fit.low, fit.high))
+                    error = [[value - low], [high - value]]
                     panel.errorbar(value, place + offset + below, xerr=error, color=colour, marker=marker, ms=3, mfc=face,
                                    elinewidth=0.8)  # fmt: skip
     panel.axvline(1, color=style.BLACK, lw=0.8, ls="--", zorder=0)
-    if not any(fit.known for column in fits.values() for fit in column.values()):
+    if not any(fit.known and fit.count >= LEAST_SHOWN for column in fits.values() for fit in column.values()):
         style.note(panel, "too few samples")
     panel.set_yticks(range(len(SYMBOLS)), [SYMBOLS[column] for column in laws.DENSITIES])
     panel.set_ylim(len(SYMBOLS) - 0.4, -0.6)
@@ -112,13 +114,14 @@ def _text(fits, stable):
     names = {"harmonic_frequency": "D(omega_2)", "quartic_frequency": "D(omega_4)", "cubic_frequency": "D(omega_3)",
              "barrier": "p(kappa^3/tau^2)", "strain_threshold": "p(x)"}  # fmt: skip
     yield (
-        "One lowest mode a sample: densities of its (a) harmonic, (b) quartic and (c) cubic frequency, of (d) the barrier "
-        "kappa^3/tau^2 (Eq. 35) and (e) the strain threshold x of the cubic mode (Eq. 37), with 68 % Poisson intervals; "
-        "dashed: predicted exponents. (f) Fitted exponents beta (Weibull's law of the lowest of many, maximum likelihood, "
-        f"the lowest {100 * laws.TAIL_SHARE:.0f} % of an ensemble, or {laws.TAIL_SAMPLES} samples if that is more, but at "
-        f"most half, and frequencies below {laws.BELOW_PHONONS} of the first phonon's), with 95 % bootstrap intervals; "
-        "open: of the samples whose cubic mode respects the bound of Eq. 32, where an ensemble has "
-        f"{laws.LEAST_TAILED:.0f} samples or more."
+        "One lowest mode a sample: densities of its (a) harmonic, (b) quartic and (c) cubic frequency, of (d) the "
+        "barrier kappa^3/tau^2 (Eq. 35) and (e) the strain threshold x of the cubic mode (Eq. 37), with 68 % Poisson "
+        "intervals; dashed: predicted exponents; the highest 2 % of each are left out. (f) Fitted exponents beta "
+        f"(Weibull's law of the lowest of many, maximum likelihood, the lowest {100 * laws.TAIL_SHARE:.0f} % of an "
+        f"ensemble, or {laws.TAIL_SAMPLES} samples if that is more, but at most half, and frequencies below "
+        f"{laws.BELOW_PHONONS} of the first phonon's), with 95 % bootstrap intervals; open: of the samples whose cubic "
+        f"mode respects the bound of Eq. 32, where an ensemble has {laws.LEAST_TAILED:.0f} samples or more. Fits to "
+        f"fewer than {LEAST_SHOWN} samples are in the text only."
     )
     for column, (_, predicted) in laws.DENSITIES.items():
         values = "; ".join(f"{name} {laws.exponent_text(fit)} (n = {fit.count})" for name, fit in fits[column].items())

@@ -18,7 +18,13 @@ STYLE = """
   td.agrees { color: #1b7837; } td.differs { color: #b2182b; font-weight: 600; }
   td.borderline { color: #8c510a; } td.few { color: #777; }
 """
-CLASSES = {"agrees": "agrees", "differs": "differs", "borderline": "borderline", "too few samples": "few", "holds": "few"}
+CLASSES = {
+    "agrees": "agrees",
+    "differs": "differs",
+    "borderline": "borderline",
+    "too few samples": "few",
+    "holds": "few",
+}
 
 
 def write(table: pd.DataFrame, md: str, csv: str, title: str, *notes: str, page: str | None = None) -> None:
