@@ -140,6 +140,22 @@ def job(inputs, outputs, log, **params):
     return SimpleNamespace(input=inputs, output=outputs, params=params, log=[str(log)])
 
 
+def test_captions_and_claims_name_what_is_not_in_equilibrium(campaign, tmp_path):
+    """As the rule hands it on: burn-ins of few relaxation times, by ensemble."""
+    tables = {"observables": campaign.observables("poly3d"), "models": campaign.models}
+    short = {"poly3d_n500_t035": 0.06, "poly3d_n500_t050": 2.0}
+    files = {kind: str(tmp_path / f"fig2.{kind}") for kind in ("pdf", "png", "caption")}
+    entry.run(fig2.draw, job(tables, files, tmp_path / "log", bootstrap_samples=10, short_burn_ins=short))
+    caption = Path(files["caption"]).read_text()
+    assert "T_p = 0.35: n = 59 (1 failed, left out; burn-in of 0.06 relaxation times: not in equilibrium)" in caption
+    assert caption.count("not in equilibrium") == 2
+    files = {kind: str(tmp_path / f"scorecard.{kind}") for kind in ("csv", "md", "json")}
+    entry.run(scorecard.draw, job(tables, files, tmp_path / "log", bootstrap_samples=10, short_burn_ins=short))
+    cold = {name for name in pd.read_csv(files["csv"])["ensembles"] if "0.35" in name or "t035" in name}
+    assert len(cold) > 2 and all("(not in equilibrium)" in name for name in cold)
+    assert campaign_data.equilibrium_note(pd.DataFrame({"ensemble": ["poly3d_n500_t035"]})) == ""  # only within a job
+
+
 def test_entry_merges_dimensions_and_passes_only_what_is_taken(tmp_path):
     seen = {}
 
@@ -296,7 +312,8 @@ def claim(low, high, count, accepted=(3.7, 4.3), least_samples=10):
 @pytest.mark.parametrize(("low", "high", "count", "expected"), [
     (3.9, 4.1, 500, "agrees"), (3.0, 3.4, 500, "differs"), (3.0, 5.0, 500, "too few samples"),
     (3.9, 4.1, 5, "too few samples"), (3.4, 3.8, 500, "borderline"), (np.nan, np.nan, 500, "too few samples"),
-    (3.4, 3.9, 500, "borderline"), (4.1, 4.5, 500, "borderline"), (3.7, 4.3, 500, "agrees"), (3.6, 4.3, 500, "too few samples"),
+    (3.4, 3.9, 500, "borderline"), (4.1, 4.5, 500, "borderline"), (3.7, 4.3, 500, "agrees"),
+    (3.6, 4.3, 500, "too few samples"),
 ])  # fmt: skip
 def test_verdict_follows_the_stated_rule(low, high, count, expected):
     assert claim(low, high, count).verdict == expected

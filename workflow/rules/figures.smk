@@ -32,6 +32,7 @@ rule fig1:
         "<logs>/figures/fig1.log",
     params:
         campaign=CAMPAIGN,
+        short_burn_ins=SHORT_BURN_INS,
     script:
         "../scripts/figures/fig1.py"
 
@@ -51,6 +52,7 @@ rule fig2:
         "<logs>/figures/fig2.log",
     params:
         campaign=CAMPAIGN,
+        short_burn_ins=SHORT_BURN_INS,
     script:
         "../scripts/figures/fig2.py"
 
@@ -82,6 +84,7 @@ rule fig3:
         "<logs>/figures/fig3.log",
     params:
         campaign=CAMPAIGN,
+        short_burn_ins=SHORT_BURN_INS,
     script:
         "../scripts/figures/fig3.py"
 
@@ -101,6 +104,7 @@ rule fig4:
         "<logs>/figures/fig4.log",
     params:
         campaign=CAMPAIGN,
+        short_burn_ins=SHORT_BURN_INS,
     script:
         "../scripts/figures/fig4.py"
 
@@ -120,6 +124,7 @@ rule fig5:
         "<logs>/figures/fig5.log",
     params:
         campaign=CAMPAIGN,
+        short_burn_ins=SHORT_BURN_INS,
     script:
         "../scripts/figures/fig5.py"
 
@@ -151,6 +156,7 @@ rule fig6:
         "<logs>/figures/fig6.log",
     params:
         campaign=CAMPAIGN,
+        short_burn_ins=SHORT_BURN_INS,
     script:
         "../scripts/figures/fig6.py"
 
@@ -170,6 +176,7 @@ rule fig7:
         "<logs>/figures/fig7.log",
     params:
         campaign=CAMPAIGN,
+        short_burn_ins=SHORT_BURN_INS,
     script:
         "../scripts/figures/fig7.py"
 
@@ -189,6 +196,7 @@ rule fig8:
         "<logs>/figures/fig8.log",
     params:
         campaign=CAMPAIGN,
+        short_burn_ins=SHORT_BURN_INS,
     script:
         "../scripts/figures/fig8.py"
 
@@ -208,5 +216,6 @@ rule fig9:
         "<logs>/figures/fig9.log",
     params:
         campaign=CAMPAIGN,
+        short_burn_ins=SHORT_BURN_INS,
     script:
         "../scripts/figures/fig9.py"

@@ -91,6 +91,7 @@ rule predictions:
         "<logs>/figures/predictions.log",
     params:
         campaign=CAMPAIGN,
+        short_burn_ins=SHORT_BURN_INS,
     script:
         "../scripts/figures/predictions.py"
 
@@ -114,5 +115,6 @@ rule scorecard:
         "<logs>/scorecard.log",
     params:
         campaign=CAMPAIGN,
+        short_burn_ins=SHORT_BURN_INS,
     script:
         "../scripts/scorecard.py"

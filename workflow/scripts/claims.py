@@ -16,6 +16,7 @@ from dataclasses import replace
 import laws
 import numpy as np
 import pandas as pd
+from campaign_data import equilibrium_note
 from claim import EXPONENT_TOLERANCE, Claim, around
 
 from nqe_core import statistics
@@ -50,7 +51,8 @@ def _groups(samples: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
         yield f"{dimension}D IPL", _of(samples, "IPL", dimension)
     poly = _of(samples, "POLY", 3)
     for temperature in PAPER_SHARES:
-        yield f"3D POLY, T_p = {temperature:g}", poly[np.isclose(poly["parent_temperature"], temperature)]
+        part = poly[np.isclose(poly["parent_temperature"], temperature)]
+        yield f"3D POLY, T_p = {temperature:g}{equilibrium_note(part)}", part
 
 
 def moduli(samples: pd.DataFrame, models: dict[str, Model]) -> Iterator[Claim]:
@@ -196,10 +198,11 @@ def bound(samples: pd.DataFrame) -> Iterator[Claim]:
         counts = cold["n_particles"].value_counts().sort_index(ascending=False)
         others = [n for n in counts.index[1:] if n >= SHARE_SIZE and counts[n] >= MEDIAN_SAMPLES]
         for size in [*counts.index[:1], *others] or ["none"]:
-            name = f"3D POLY, T_p = {temperature:g}, N = {size}"
+            part = cold[cold["n_particles"] == size]
+            name = f"3D POLY, T_p = {temperature:g}, N = {size}{equilibrium_note(part)}"
             paper = f"{count / 1000:.3f} (N = 8000, n = 1000)"
             yield Claim("Fig. 8", "share of cubic modes above tau^2 = 3 kappa chi", name, paper,
-                        statistics.wilson_interval(count, 1000), laws.above_bound(cold[cold["n_particles"] == size]),
+                        statistics.wilson_interval(count, 1000), laws.above_bound(part),
                         share=True)  # fmt: skip
 
 
@@ -256,7 +259,7 @@ def densities(samples: pd.DataFrame) -> Iterator[Claim]:
         accepted = (predicted - half, predicted + half)
         for name, group in _groups(samples):
             part = laws.largest_ensemble(group) if len(group) else group
-            name = part["ensemble"].iloc[0] if len(part) else name
+            name = part["ensemble"].iloc[0] + equilibrium_note(part) if len(part) else name
             ours = laws.density_exponent(part, column) if len(part) else Estimate.missing()
             ours = replace(ours, count=len(part), blocks=part["block"].nunique())
             # fewer samples do not reach the tail where the law holds: the fit then has to take more of the distribution

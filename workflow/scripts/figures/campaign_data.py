@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
+from contextvars import ContextVar
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
@@ -34,6 +37,26 @@ COMBINATIONS = {
     "participants_harmonic": lambda t: t["n_particles"] * t["harmonic_participation_ratio"],  # N e, Eq. 14
     "participants_quartic": lambda t: t["n_particles"] * t["quartic_participation_ratio"],
 }
+
+
+# Burn-ins, in relaxation times, of the ensembles whose liquids are not in equilibrium.
+_short_burn_ins: ContextVar[Mapping[str, float]] = ContextVar("short_burn_ins", default=MappingProxyType({}))
+
+
+@contextlib.contextmanager
+def not_in_equilibrium(burn_ins: Mapping[str, float]) -> Iterator[None]:
+    """Within this context captions and names say that these ensembles had burn-ins of so few relaxation times."""
+    token = _short_burn_ins.set(dict(burn_ins))
+    try:
+        yield
+    finally:
+        _short_burn_ins.reset(token)
+
+
+def equilibrium_note(part: pd.DataFrame) -> str:
+    """ " (not in equilibrium)" where none of a table's ensembles is, else nothing."""
+    names = set(part["ensemble"])
+    return " (not in equilibrium)" if names and names <= _short_burn_ins.get().keys() else ""
 
 
 def read_models(path: str | Path) -> dict[str, Model]:
@@ -167,9 +190,9 @@ def counts(samples: pd.DataFrame, used: pd.DataFrame) -> str:
     for name, part in _ensembles(samples):
         if name in shown:
             left_out = len(part) - int(part["fine"].sum())
-            parts.append(f"{label(part)}: n = {(used['ensemble'] == name).sum()}" + _left_out(left_out))
+            remarks = [f"{left_out} failed, left out"] if left_out else []
+            if (burn_in := _short_burn_ins.get().get(name)) is not None:
+                remarks.append(f"burn-in of {burn_in:g} relaxation times: not in equilibrium")
+            text = f"{label(part)}: n = {(used['ensemble'] == name).sum()}"
+            parts.append(text + (f" ({'; '.join(remarks)})" if remarks else ""))
     return "Samples: " + "; ".join(parts) + "."
-
-
-def _left_out(count: int) -> str:
-    return f" ({count} failed, left out)" if count else ""
