@@ -21,7 +21,7 @@ from nqe_core.errors import InputError
 from nqe_core.jobs import Job, allowed_failures
 from nqe_core.parts import Busy, PartFolder
 from nqe_core.progress import Progress
-from nqe_core.storage import write_stage_file
+from nqe_core.storage import StorageError, write_stage_file
 from nqe_core.worker import Plan, Report, Worker
 
 DONE, FAILED, MISUSED, RESUMABLE = 0, 1, 2, 75  # exit statuses; 75 is EX_TEMPFAIL: run the same command again
@@ -174,6 +174,10 @@ class _Member:
             status = self.finish(owners, interrupted)
         except Interrupted as reason:
             status = self.resumable(str(reason))
+        except StorageError:
+            if all(path.exists() for path in set(owners.values())):
+                raise
+            status = self.finish(owners, interrupted)  # another process has finished, and has just removed the parts
         self.crew.tell_all(status)
         return status
 
@@ -262,14 +266,15 @@ class _Member:
         failures = self.folder.failures(owners)
         own = [reason for reason in failures if not reason.startswith("upstream: ")]
         refused = len(own) > allowed_failures(len(self.job.samples), self.options.max_failed_fraction)
-        failed = self.output.with_name(f"{self.output.stem}.failed{self.output.suffix}")
+        failed = self.folder.failed
         self.write(failed if refused else self.output, self.watched(self.folder.merged(owners)))
+        self.folder.remove({*owners.values(), *self.useless})
         if not refused:
             failed.unlink(missing_ok=True)
-        self.folder.remove({*owners.values(), *self.useless})
         count = len(self.job.samples)
         if refused:
-            self.progress.end(f"{len(own)} of {count} samples failed, the first because: {own[0]}; see {failed}")
+            again = " (of an earlier run; without this file they are made again)" if failed in owners.values() else ""
+            self.progress.end(f"{len(own)} of {count} samples failed, the first because: {own[0]}; see {failed}{again}")
             return FAILED
         self.progress.end(f"{count} samples, {len(own)} failed, {len(failures) - len(own)} failed upstream")
         return DONE

@@ -29,7 +29,7 @@ class Decay:
         1 at lag 0.
     time : Estimate
         Lag at which it falls to 1/e, from a stretched exponential fitted to the mean over the walkers; infinite where
-        it does not fall so far.
+        it does not fall so far, NaN where it has at the first lag after 0: states at shorter intervals are needed then.
     stretching : float
         Exponent of the fit; NaN without one.
     """
@@ -147,9 +147,13 @@ def variance(series: np.ndarray) -> float:
 def decay(lags: np.ndarray, values: np.ndarray) -> Decay:
     """The relaxation time of a correlation function.
 
+    Nothing is known of its course before the first lag after 0: a time below that one is not stated (NaN), for whatever is
+    drawn from there to 1 at lag 0 would give half the lag or more.
+
     Parameters
     ----------
     lags : ndarray, shape=(n_lags,)
+        From 0.
     values : ndarray, shape=(n_walkers, n_lags)
     """
     time = jackknife(lambda chosen: _fitted(lags, chosen)[0], values)
@@ -169,11 +173,16 @@ def _with_error_by_slope(lags: np.ndarray, values: np.ndarray, time: float) -> E
 
 
 def _fitted(lags: np.ndarray, values: np.ndarray) -> tuple[float, float]:
-    """Time to 1/e and stretching exponent of A exp(-(t / tau)^beta), fitted to the mean over the walkers."""
+    """Time to 1/e and stretching exponent of A exp(-(t / tau)^beta), fitted to the mean over the walkers.
+
+    Infinity where it never falls to 1/e, NaN where it has at the first lag after 0.
+    """
     mean = values.mean(axis=0)
     below = np.flatnonzero(mean < 1 / math.e)
     if not below.size:  # also for NaN
         return math.inf, math.nan
+    if below[0] <= 1:
+        return math.nan, math.nan
     last = int(np.argmax(mean < FIT_WINDOW[0])) or mean.size
     chosen = np.flatnonzero((mean[:last] < FIT_WINDOW[1]) & (np.arange(last) > 0))
     k = int(below[0])

@@ -165,7 +165,9 @@ def seconds_per_sample(
 
 
 def memory_mb(ensemble: Ensemble, stage: str, measured: tuple[Measurement, ...]) -> float:
-    """Resident size of one rank at work on one stage."""
+    """Resident size of one rank at work on one stage; NaN where the model was not measured."""
+    if not any((line.stage, line.model) == (stage, ensemble.model) for line in measured):
+        return math.nan
     points = [(line.n_particles, line.memory_mb) for line in _of(measured, stage, ensemble)]
     if len(points) == 1:
         return points[0][1]

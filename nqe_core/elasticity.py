@@ -12,10 +12,9 @@ from itertools import combinations
 import numpy as np
 
 from nqe_core.errors import InputError
-from nqe_core.hessian_matrix import pseudo_inverse
 from nqe_core.interactions import Interactions
 from nqe_core.kernels import contractions
-from nqe_core.linear_response import solve_together
+from nqe_core.linear_response import solve_directly, solve_together
 
 SOLVE_TOLERANCE = 1e-8  # relative residual of M.v = -Xi
 # The modulus is stationary in the velocities: its error is of second order in theirs, so this is still ten digits
@@ -75,8 +74,7 @@ def affine_modulus(interactions: Interactions, strain: str) -> float:
 def _solve(interactions: Interactions, forces: np.ndarray, tolerance: float) -> np.ndarray:
     """M^+ f of several fields, shape=(n, N, d): a factorisation in 2D, conjugate gradients otherwise."""
     if interactions.dimension == 2:
-        apply = pseudo_inverse(interactions)
-        return np.stack([apply(f) for f in forces])
+        return solve_directly(interactions, forces)
     return solve_together(interactions, forces, tolerance)
 
 

@@ -285,15 +285,17 @@ def _counted_in_sweeps(values: dict[str, str], table: Path, sampler: str) -> dic
     times = read_relaxation(table)
     try:
         model, temperature, n = values["model"], float(values["parent_temperature"]), int(values["n_particles"])
+        swaps = float(values["swap_fraction"])
         numbers = {name: float(text.removesuffix("tau")) for name, text in counted.items()}
     except ValueError as error:
         raise InputError(f"{error} (burn_in and spacing are sweeps, or relaxation times like 12tau)") from None
-    tau = relaxation_time(times, model, temperature, n, sampler)
+    tau = relaxation_time(times, model, temperature, n, sampler, swaps)
     if tau is None or not math.isfinite(tau):
         known = "is not known" if tau is None else "was too long to be measured"
         raise InputError(
             f"burn_in is {values['burn_in']!r} and spacing {values['spacing']!r}, but the relaxation time of {model} at "
-            f"T = {temperature:g} with the {sampler} sampler {known} ({table}; `nqe relaxation` measures it)"
+            f"T = {temperature:g} with the {sampler} sampler and {swaps:g} of swaps {known} ({table}; `nqe relaxation` "
+            "measures it)"
         )
     if not all(math.isfinite(number) and number > 0 for number in numbers.values()):
         raise InputError(f"{', '.join(numbers)}: relaxation times must be positive")

@@ -22,6 +22,9 @@ from nqe_core.swap_monte_carlo import SAMPLERS, equilibrate, initial_configurati
 
 # Attempted moves of a block: about a second, so that a signal is heard soon and little is lost by an interruption.
 ATTEMPTS_PER_BLOCK = 4_000_000
+# In large boxes a block lasts longer, some seconds: the hybrid sampler tunes its step within a block, over trajectories of
+# about a hundred sweeps each, and one or two of them are not enough (beyond N = 38,000 there was not a whole one).
+SWEEPS_PER_BLOCK, MOST_ATTEMPTS_PER_BLOCK = 1000, 40_000_000
 
 
 @dataclass(frozen=True)
@@ -75,9 +78,15 @@ class Protocol:
         if self.spacing < (1 if self.samples_per_walker > 1 else 0):
             raise InputError(f"spacing is {self.spacing}, must be at least 1 sweep between samples of a walker")
 
+    @property
+    def sweeps_per_block(self) -> int:
+        """Sweeps after which a walker looks up."""
+        usual, most = (attempts // self.n_particles for attempts in (ATTEMPTS_PER_BLOCK, MOST_ATTEMPTS_PER_BLOCK))
+        return max(1, usual, min(SWEEPS_PER_BLOCK, most))
+
     def blocks(self, sweeps: int) -> list[int]:
         """Sweeps of each block of a run of `sweeps`."""
-        longest = max(1, ATTEMPTS_PER_BLOCK // self.n_particles)
+        longest = self.sweeps_per_block
         return [min(longest, sweeps - done) for done in range(0, sweeps, longest)]
 
     def stream(self, *address: int) -> np.random.Generator:
@@ -119,7 +128,7 @@ def equilibrate_job(protocol: Protocol, first_sample: int, n_samples: int) -> Jo
     model = protocol.model
     fields = stage_fields("liquid", protocol.n_particles, model.dimension)
     own = ("burn_in", "spacing", "swap_fraction", "samples_per_walker", "sampler")
-    parameters = {**{name: getattr(protocol, name) for name in own}, "attempts_per_block": ATTEMPTS_PER_BLOCK}
+    parameters = {**{name: getattr(protocol, name) for name in own}, "sweeps_per_block": protocol.sweeps_per_block}
     source = {
         "model": model.name,
         "model_parameters": {key: value for key, value in model.parameters().items() if key != "name"},

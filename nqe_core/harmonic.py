@@ -9,9 +9,10 @@ import numpy as np
 import scipy.sparse.linalg as sparse_linalg
 
 from nqe_core.errors import InputError
-from nqe_core.hessian_matrix import hessian, normalized, pseudo_inverse, without_translation
+from nqe_core.hessian_matrix import hessian, normalized, without_translation
 from nqe_core.interactions import Interactions
 from nqe_core.kernels.chebyshev import filtered, multiplied
+from nqe_core.linear_response import Factorised
 from nqe_core.rattlers import check_rattlers
 
 METHODS = ("auto", "chebyshev", "factorised", "arpack")
@@ -60,7 +61,7 @@ class HarmonicModes:
 
 
 def lowest_modes(interactions: Interactions, n_modes: int = 1, method: str = "auto", seed: int = SEED) -> HarmonicModes:
-    """The `n_modes` lowest non-translational modes.
+    """The `n_modes` lowest non-translational modes, negative eigenvalues first where M has any.
 
     Parameters
     ----------
@@ -156,10 +157,22 @@ def _filter(interactions: Interactions, low: float, high: float) -> sparse_linal
 
 
 def _factorised(interactions: Interactions, n_modes: int, start: np.ndarray) -> np.ndarray:
-    inverse = pseudo_inverse(interactions)
+    """ARPACK on M^+, whose largest eigenvalues belong to the lowest modes of a minimum.
+
+    They do not where M has negative eigenvalues, of which the lowest is small in M^+: ARPACK on M finds those.
+    """
+    inverse = Factorised(interactions)
+    if not _positive_definite(inverse):
+        return _arpack(interactions, n_modes, start)
     operator = _operator(interactions, lambda z: inverse(z.reshape(-1)))
-    # by magnitude: a saddle's small negative eigenvalue is large and negative here, and must not be overlooked
     return _largest(operator, n_modes, start, "LM", ARPACK_TOLERANCE)
+
+
+def _positive_definite(inverse: Factorised) -> bool:
+    try:
+        return inverse.negative_eigenvalues == 0
+    except ArithmeticError:  # a pivot was zero: not known to be
+        return False
 
 
 def _arpack(interactions: Interactions, n_modes: int, start: np.ndarray) -> np.ndarray:

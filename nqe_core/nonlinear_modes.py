@@ -12,11 +12,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from nqe_core.errors import InputError, check_tolerance
-from nqe_core.hessian_matrix import block_jacobi, pseudo_inverse, without_translation
+from nqe_core.hessian_matrix import block_jacobi, without_translation
 from nqe_core.interactions import Interactions
 from nqe_core.kernels import sphere_lbfgs
 from nqe_core.kernels.lbfgs import apply_block_diagonal
 from nqe_core.kernels.sphere_lbfgs import Metric
+from nqe_core.linear_response import Factorised
 from nqe_core.mode_energies import CubicEnergy, ModeEnergy, PseudoharmonicEnergy, QuarticEnergy
 from nqe_core.sphere_minimizer import RULES, SphereMinimum, lbfgs, macopt
 
@@ -100,7 +101,7 @@ def preconditioner(interactions: Interactions, kind: str = "auto") -> Preconditi
     if kind == "auto":
         kind = "polynomial"
     if kind == "factorised":
-        return pseudo_inverse(interactions)
+        return Factorised(interactions)
     if kind not in ("polynomial", "block_jacobi"):
         raise InputError(f"unknown preconditioner {kind!r} (known: auto, factorised, polynomial, block_jacobi)")
     blocks, box = block_jacobi(interactions), interactions.box

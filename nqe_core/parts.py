@@ -79,6 +79,11 @@ class PartFolder:
             return None
         return stream
 
+    @property
+    def failed(self) -> Path:
+        """Where the rows go when too many samples have failed."""
+        return self.output.with_name(f"{self.output.stem}.failed{self.output.suffix}")
+
     def completed(self) -> bool:
         """Whether the output is there and of this very job: another process may have finished it."""
         try:
@@ -104,8 +109,8 @@ class PartFolder:
         useless : list of Path
             Part files that are damaged, or of other parameters, inputs or version.
         """
-        rows: dict[int, Path] = {}
         useless: list[Path] = []
+        rows = dict.fromkeys(self.job.samples, self.failed) if self._failed_alike() else {}
         for path in sorted(self.path.glob("part.*.h5")):
             try:
                 with ChunkReader(path, self.job.stage, self.job.fields) as part:
@@ -116,6 +121,18 @@ class PartFolder:
             except StorageError:
                 useless.append(path)
         return rows, useless
+
+    def _failed_alike(self) -> bool:
+        """Whether the rows that were refused are those of this job and this very code: they would come out the same."""
+        try:
+            with ChunkReader(self.failed, self.job.stage, self.job.fields) as rows:
+                made = rows.attributes
+                alike = tuple(rows.samples.tolist()) == self.job.samples and self.job.made(made)
+                if alike:
+                    rows.verify()
+                return alike and made.get("git_commit") == self.job.attributes.get("git_commit")
+        except StorageError:  # none, damaged, or a table
+            return False
 
     def write_rows(self, rows: list[dict]) -> Path:
         """Write finished rows aside."""
@@ -183,7 +200,8 @@ class PartFolder:
     def remove(self, known: Iterable[Path]) -> None:
         """Remove the files of this job, now that its output is complete."""
         for path in known:
-            path.unlink(missing_ok=True)
+            if path != self.failed:
+                path.unlink(missing_ok=True)
         for path in self.path.glob("unit.*.npz"):
             path.unlink(missing_ok=True)
         remove_abandoned(self.path.glob(".*.tmp"))
@@ -195,10 +213,10 @@ class PartFolder:
         for path in self.path.glob("run.*" if self.locked else f"run.{run}"):
             shutil.rmtree(path, ignore_errors=True)
         (self.path / "lock").unlink(missing_ok=True)
+        self._lock.close()  # first: NFS keeps a file that is removed while it is open, and with it the folder
+        self._lock = None
         with suppress(OSError):  # parts are kept, or another process still writes
             self.path.rmdir()
-        self._lock.close()
-        self._lock = None
 
 
 def remove_abandoned(paths: Iterable[Path]) -> None:

@@ -39,6 +39,9 @@ def report(found: Relaxation) -> list[str]:
         if math.isfinite(time.value):
             seconds = f"{time.value * found.seconds_per_sweep:.3g} core-seconds"
             lines.append(f"tau {name:11} {shown(time)} sweeps, {seconds}{notes[name]}")
+        elif math.isnan(time.value) and name != "energy":
+            between = f"{found.lags[1]:.0f} sweeps, the interval of the states"
+            lines.append(f"tau {name:11} shorter than {between}: follow a shorter run (fewer sweeps) to measure it")
         else:
             lines.append(f"tau {name:11} longer than {found.lags[-1]:.0f} sweeps, half the run")
     return lines

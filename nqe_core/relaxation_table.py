@@ -35,7 +35,8 @@ class Measured:
     heat_capacity, heat_capacity_error : float
         Configurational, per particle.
     tau_overlap, tau_scattering, tau_sizes, tau_energy : float
-        Relaxation times in sweeps, with their errors over walkers; infinite where the run was too short.
+        Relaxation times in sweeps, with their errors over walkers; infinite where the run was too
+        short, NaN where the states were too far apart.
     seconds_per_sweep : float
         CPU time of one walker.
     """
@@ -69,8 +70,12 @@ class Measured:
 
     @property
     def tau(self) -> float:
-        """The time in which places are forgotten, in sweeps: the longer one of overlap and scattering."""
-        return max(self.tau_overlap, self.tau_scattering)
+        """The time in which places are forgotten, in sweeps: the longer one of overlap and scattering.
+
+        One that is NaN was shorter than the interval between states, and so than the other; NaN when both were.
+        """
+        times = [tau for tau in (self.tau_overlap, self.tau_scattering) if not math.isnan(tau)]
+        return max(times, default=math.nan)
 
     def tau_at(self, n_particles: int) -> float:
         """`tau` for N particles: the hybrid sampler's time step falls at most as N^(-1/4), and hardly up to `FEW`."""
@@ -126,22 +131,27 @@ def add_to_table(path: str | Path, measured: Measured) -> None:
 
 
 def relaxation_time(
-    table: Iterable[Measured], model: str, temperature: float, n_particles: int, sampler: str
+    table: Iterable[Measured], model: str, temperature: float, n_particles: int, sampler: str, swap_fraction: float
 ) -> float | None:
     """Sweeps in which a liquid of N particles forgets places, from the matching lines nearest in N: the longest of them.
 
     Returns
     -------
     float or None
-        None when the model was not measured at this temperature with this sampler.
+        None when the model was not measured at this temperature with this sampler and this share of swaps: without swaps
+        POLY liquids relax several times more slowly.
     """
     matching = [
         line
         for line in table
-        if line.model == model and line.sampler == sampler and abs(line.temperature - temperature) < SAME_TEMPERATURE
+        if (line.model, line.sampler) == (model, sampler)
+        and abs(line.temperature - temperature) < SAME_TEMPERATURE
+        and math.isclose(line.swap_fraction, swap_fraction, abs_tol=1e-9)
     ]
     if not matching:
         return None
     nearest = min((line.n_particles for line in matching), key=lambda n: abs(math.log(n / n_particles)))
     times = [line.tau_at(n_particles) for line in matching if line.n_particles == nearest]
+    if any(map(math.isnan, times)):  # shorter than the interval between the states that were measured
+        return None
     return max(times) if all(map(math.isfinite, times)) else math.inf

@@ -50,7 +50,9 @@ class _Checked:
     attributes: dict
 
 
-def verify_campaign(results: Path, sheet: Path | None = None, least_burn_in: float = LEAST_BURN_IN) -> Report:
+def verify_campaign(
+    results: Path, sheet: Path | None = None, least_burn_in: float = LEAST_BURN_IN, sampler: str = "hybrid"
+) -> Report:
     """Check everything under results/{campaign}.
 
     Parameters
@@ -61,6 +63,8 @@ def verify_campaign(results: Path, sheet: Path | None = None, least_burn_in: flo
         The campaign's sheet; all its samples must be there, with its parameters.
     least_burn_in : float
         With a sheet: relaxation times (config/relaxation.tsv) that each walker must have been left to forget its start.
+    sampler : str
+        With a sheet: whose relaxation times it counts in.
 
     Returns
     -------
@@ -73,7 +77,7 @@ def verify_campaign(results: Path, sheet: Path | None = None, least_burn_in: flo
     """
     if not results.is_dir():
         raise InputError(f"{results}: no such folder")
-    rows = {row.ensemble: row for row in read_sheet(sheet, models=None)} if sheet else {}
+    rows = {row.ensemble: row for row in read_sheet(sheet, models=None, sampler=sampler)} if sheet else {}
     times = read_relaxation(table) if sheet and (table := relaxation_table(sheet)).exists() else ()
     found = {
         path.name
@@ -125,11 +129,14 @@ class _Ensemble:
         """Walkers were given the time to forget where they started."""
         for file in self.files["liquid"]:
             made, how = file.attributes, file.attributes["parameters"]
-            tau = relaxation_time(times, made["model"], made["temperature"], made["n_particles"], how["sampler"])
+            tau = relaxation_time(
+                times, made["model"], made["temperature"], made["n_particles"], how["sampler"], how["swap_fraction"]
+            )
             if tau is None:
                 self.report.notes.append(
                     f"{self.folder.name}: relaxation time of {made['model']} at T = {made['temperature']:g} with the "
-                    f"{how['sampler']} sampler is not known: nothing says that its liquids are in equilibrium"
+                    f"{how['sampler']} sampler and {how['swap_fraction']:g} of swaps is not known: nothing says that its "
+                    "liquids are in equilibrium"
                 )
             elif least > 0 and math.isinf(tau):
                 self.report.problems.append(
@@ -153,6 +160,11 @@ class _Ensemble:
             self.report.files += 1
             if path.stem.endswith(".failed"):
                 self.report.problems.append(f"{path}: too many samples failed in this job")
+                continue
+            if self.row and path.stem not in self.row.chunks:
+                self.report.problems.append(
+                    f"{path}: the sheet has no such chunk (made with another samples_per_chunk or n_samples?); delete it"
+                )
                 continue
             try:
                 file = _check_table(path) if stage == "observables" else _check_file(path, stage)
@@ -239,7 +251,10 @@ def _check_table(path: Path) -> _Checked:
 def _leftovers(results: Path, report: Report) -> None:
     """What interrupted or killed jobs left."""
     for path in sorted(results.rglob("*.parts")):
-        report.problems.append(f"{path}: parts of an unfinished job; the same command continues it")
+        if path.with_suffix("").exists() and not any(path.glob("part.*.h5")):
+            report.notes.append(f"{path}: left by a killed job beside its complete file, can be deleted")
+        else:
+            report.problems.append(f"{path}: parts of an unfinished job; the same command continues it")
     for stage in HDF5_STAGES:
         for path in sorted(results.glob(f"*/{stage}/.*.tmp")):
             report.notes.append(f"{path}: left by a killed job, can be deleted")

@@ -19,6 +19,8 @@ from nqe_core.errors import InputError
 ROOT = Path(__file__).resolve().parents[2]
 SHARES = (1, 1 / 2, 1 / 4, 1 / 10, 1 / 20, 1 / 50)
 EDGES = (0.03, 0.05, 0.07, 0.10, 0.14, 0.20, 0.30)
+TAILS = (0.02, 0.05, 0.10, 0.20)
+BOUNDS = (0.6, 1, 1.5, 2)
 LEAST = 1000  # samples of an ensemble whose densities are shown
 
 
@@ -97,6 +99,26 @@ def weighted(fits):
     return f"{mean:.2f} ± {error:.2f} (chi^2 {chi_squared:.1f} of {len(values) - 1})"
 
 
+def choices(part):
+    """What the exponents of D(omega_4) and D(omega_3) owe to the cut of the tail and to the bound itself."""
+    head("softest share", *(f"{symbol}, {which}" for symbol in ("D(omega_4)", "D(omega_3)")
+                            for which in ("all", "below the bound")))  # fmt: skip
+    stable = part[part["cubic_asymmetry"] <= 1]
+    columns = ("quartic_frequency", "cubic_frequency")
+    for share in TAILS:
+        row(f"{100 * share:.0f} %", *(text(tail(of, column, share)) for column in columns for of in (part, stable)))
+    print()
+    head("tau_3^2 / (3 kappa_3 chi_3) below", "n", "D(omega_4)", "D(omega_3)")
+    for most in BOUNDS:
+        of = part[part["cubic_asymmetry"] <= most]
+        row(most, len(of), *(text(laws.density_exponent(of, column)) for column in columns))
+
+
+def tail(part, column, share):
+    """Exponent of the lowest share of the samples."""
+    return statistics.lowest_mode_exponent(part[column].to_numpy(), part[column].quantile(share), part["block"])
+
+
 def main(results):
     for model in ("ipl2d", "ipl3d"):
         samples = ensembles(results, model)
@@ -108,6 +130,8 @@ def main(results):
                 bound(part)
     print("\n## Densities\n")
     densities(results)
+    print("\n## Densities of the 3D ensemble with most samples: cut and bound\n")
+    choices(laws.largest_ensemble(ensembles(results, "ipl3d")))
 
 
 if __name__ == "__main__":

@@ -230,7 +230,7 @@ def verify(options: Namespace) -> int:
     if not 0 <= options.least_burn_in < math.inf:
         raise InputError(f"--least-burn-in is {options.least_burn_in}, must be 0 or more")
     sheet = Path(options.sheet) if options.sheet is not None else None
-    report = verify_campaign(Path(options.results), sheet, options.least_burn_in)
+    report = verify_campaign(Path(options.results), sheet, options.least_burn_in, options.sampler)
     if sheet is None:
         report.notes.append("ensembles and last chunks that are missing altogether are found with --sheet only")
     for line in report.notes:
@@ -283,7 +283,7 @@ def cost(options: Namespace) -> int:
 
     if not 0 < options.cooling_start < math.inf:
         raise InputError(f"--cooling-start is {options.cooling_start}, must be a positive temperature")
-    rows = read_sheet(options.sheet, models=None)
+    rows = read_sheet(options.sheet, models=None, sampler=options.sampler)
     for row in rows:
         if row.model in MODELS:  # others are of config/models.yaml, which the library does not see
             check_model(row, MODELS)

@@ -281,6 +281,11 @@ def _merge(commands) -> None:
     parser.add_argument("--output", required=True, type=_place, metavar="FILE", help="Parquet file")
 
 
+def _whose_relaxation_times(parser: argparse.ArgumentParser) -> None:
+    what = "whose relaxation times the sheet counts in, hybrid or metropolis (default hybrid)"
+    parser.add_argument("--sampler", default="hybrid", metavar="NAME", help=what)
+
+
 def _verify(commands) -> None:
     parser = _command(
         commands, "verify", "check a campaign's files: whole, complete, and made from each other",
@@ -292,6 +297,7 @@ def _verify(commands) -> None:
     parser.add_argument("--least-burn-in", type=float, default=10.0, metavar="X",
         help="with a sheet: relaxation times that burn-in must last, by the table relaxation.tsv in the sheet's parent "
         "folder (default 10)")  # fmt: skip
+    _whose_relaxation_times(parser)
 
 
 def _relaxation(commands) -> None:
@@ -331,6 +337,7 @@ def _cost(commands) -> None:
     parser.add_argument("--cooling-start", type=float, default=1.0, metavar="T",
                         help="temperature where ensembles that are cooled start (default 1.0)")  # fmt: skip
     parser.add_argument("--table", metavar="CSV", help="measured times, from benchmarks/cost.py (default the shipped)")
+    _whose_relaxation_times(parser)
 
 
 def _warmup(commands) -> None:

@@ -12,8 +12,9 @@ from numba import njit
 
 from nqe_core.kernels.dynamics import build, moved_too_far
 from nqe_core.kernels.forces import force_scratch, pair_forces, pair_sums
-from nqe_core.kernels.monte_carlo import ENERGY, FARTHEST, HUGE, STEP, swap
+from nqe_core.kernels.monte_carlo import ENERGY, FARTHEST, HUGE, STEP, doubtful, settle, swap
 from nqe_core.kernels.monte_carlo_lists import list_wide
+from nqe_core.kernels.pair_potential import phi
 
 # share of a step that positions drift before its first force, and after its second
 DRIFT = 0.1931833275037836
@@ -27,6 +28,25 @@ def advance(x, v, dt):
 
 
 @njit(cache=True, error_model="numpy")
+def hardest_pair(x, start, partner, inverse_lambda2, box, potential):
+    """The largest pair energy; `HUGE` when it is not a number."""
+    d = np.uint64(len(box))
+    hardest = 0.0
+    for i in range(np.uint64(start.size) - np.uint64(1)):
+        for k in range(np.uint64(start[i]), np.uint64(start[i + np.uint64(1)])):
+            s = 0.0
+            for a in range(d):
+                t = x[i * d + a] - x[np.uint64(partner[k]) * d + a]
+                t -= box[a] * np.rint(t / box[a])
+                s += t * t
+            w = inverse_lambda2[k]
+            if s * w < potential[0]:
+                energy = phi(s * w, w, potential)
+                hardest = max(hardest, energy if energy < HUGE else HUGE)
+    return hardest
+
+
+@njit(cache=True, error_model="numpy")
 def trajectory(position, diameters, box, potential, nonadditivity, skin, energy, temperature, steps, dt, noise, chance):
     """`steps` time steps, of two forces each, from random velocities, kept or not.
 
@@ -35,7 +55,7 @@ def trajectory(position, diameters, box, potential, nonadditivity, skin, energy,
     position : ndarray, shape=(N*d,)
         Replaced by the end of the trajectory, inside the box, when it is accepted.
     energy : float
-        U at `position`.
+        U at `position`, which has no overlap: its rounding must be small against T.
     noise : ndarray, shape=(N*d,)
         Standard normal numbers: the velocities in units of sqrt(T).
     chance : float
@@ -107,5 +127,9 @@ def hybrid_cycle(
         exchanged = swap(
             walker, progress, lists, box, potential, nonadditivity, widest, largest_range, temperature, swaps
         )
+    # ... so that what is recorded, and what the next trajectory starts from, is the energy
+    if doubtful(progress, walker.diameters.size, temperature):
+        lists = list_wide(walker.x, box, largest_range, lists)
+        settle(walker, progress, lists, box, potential, nonadditivity, temperature)
     progress[FARTHEST] = HUGE
     return lists, moved, probability, exchanged

@@ -3,6 +3,9 @@
 A cycle is a number of displacements, particle after particle, and then a number of swaps while all positions stand
 still. Every single move obeys detailed balance with respect to exp(-U / T), so any fixed sequence of them leaves that
 distribution unchanged.
+
+The energy is carried along, by the changes that moves bring. After an overlap the changes were so large that what is
+left of their sum is rounding: `settle` computes it anew then, and now and then in any case.
 """
 
 from collections import namedtuple
@@ -20,8 +23,12 @@ HUGE = 1e300  # instead of infinity, which fast arithmetic does not promise to r
 # `generator`: state of the random numbers, 4 words. `particle_energy` is only valid during a row of swaps.
 Walker = namedtuple("Walker", "x diameters owner partner_first partner_count generator particle_energy")
 # entries of the array `progress` that goes with it
-# (FARTHEST: longest displacement since the pair list was made)
-ENERGY, STEP, NEXT_PARTICLE, FARTHEST = 0, 1, 2, 3
+# (FARTHEST: longest displacement since the pair list was made; LARGEST: largest absolute energy since it was last
+# computed anew, CYCLES ago)
+ENERGY, STEP, NEXT_PARTICLE, FARTHEST, LARGEST, CYCLES = 0, 1, 2, 3, 4, 5
+# The running energy is computed anew after so many cycles, or as soon as it is so much smaller than it was, and replaced
+# when it is off by more than such a part: less is usual rounding, which is kept so that results do not depend on it
+OLD, FALLEN, ROUNDING = 25, 1e3, 1e-10
 # columns of the trace, a row a cycle
 TRACE_ENERGY, TRACE_DISPLACEMENTS, TRACE_SWAPS = 0, 1, 2
 
@@ -236,6 +243,52 @@ def swap(walker, progress, lists, box, potential, nonadditivity, widest, largest
 
 
 @njit(cache=True, error_model="numpy")
+def total_energy(x, diameters, box, potential, nonadditivity, lists):
+    """U of the present positions and sizes, over the wide list."""
+    d = np.uint64(len(box))
+    energy = 0.0
+    for i in range(np.uint64(diameters.size)):
+        for q in range(lists.wide_start[i], lists.wide_stop[i]):
+            k = np.uint64(lists.wide[q])
+            if k > i:
+                s = 0.0
+                for a in range(d):
+                    t = x[i * d + a] - x[k * d + a]
+                    t -= box[a] * np.rint(t / box[a])
+                    s += t * t
+                w = inverse_lambda_squared(diameters[i], diameters[k], nonadditivity)
+                y = s * w
+                energy += phi(y, w, potential) if y < potential[0] else 0.0
+    return energy
+
+
+# the next two must see what is not a number: no fast arithmetic
+
+
+@njit(cache=True, error_model="numpy")
+def doubtful(progress, n, temperature):
+    """After a cycle: whether the running energy has to be computed anew."""
+    size = abs(progress[ENERGY])
+    progress[CYCLES] += 1.0
+    if progress[CYCLES] < OLD and progress[LARGEST] <= FALLEN * (size + n * temperature):
+        progress[LARGEST] = max(progress[LARGEST], size)
+        return False
+    return True
+
+
+@njit(cache=True, error_model="numpy")
+def settle(walker, progress, lists, box, potential, nonadditivity, temperature):
+    """Compute the energy anew, and replace the running one by it when that is off by more than rounding.
+
+    The wide list must hold every pair that interacts.
+    """
+    energy = total_energy(walker.x, walker.diameters, box, potential, nonadditivity, lists)
+    if not abs(progress[ENERGY] - energy) <= ROUNDING * (abs(energy) + walker.diameters.size * temperature):
+        progress[ENERGY] = energy
+    progress[LARGEST], progress[CYCLES] = abs(energy), 0.0
+
+
+@njit(cache=True, error_model="numpy")
 def run_cycles(
     walker, progress, lists, box, potential, nonadditivity, skins, widest, largest_range, temperature,
     displacements, swaps, target, gains, trace,
@@ -266,6 +319,8 @@ def run_cycles(
         if gains[cycle] > 0.0:
             correction = np.exp(gains[cycle] * (moved / max(displacements, 1) - target))
             progress[STEP] = min(progress[STEP] * correction, longest_step)
+        if doubtful(progress, walker.diameters.size, temperature):
+            settle(walker, progress, lists, box, potential, nonadditivity, temperature)
         trace[cycle, TRACE_ENERGY] = progress[ENERGY]
         trace[cycle, TRACE_DISPLACEMENTS] = moved
         trace[cycle, TRACE_SWAPS] = exchanged

@@ -2,15 +2,14 @@
 
 numba keeps compiled kernels by the types of their arguments, and writes a NamedTuple down as the module and name of its
 class. A class of a user's script is not there in the next process, and its entry would make all others unreadable. So
-classes of parameters live here, and their names say how to make them again: name, checksum of the functions (a changed
-potential is another type, and is compiled anew), and fields.
+classes of parameters live here, and their names say how to make them again: name, checksum of the functions and of all
+that they refer to (a changed potential is another type, and is compiled anew), and fields.
 """
 
-import hashlib
 from collections import namedtuple
 
 
-def parameter_type(name, fields, functions):
+def parameter_type(name, fields, checksum):
     """The NamedTuple of a potential's parameters.
 
     Parameters
@@ -19,16 +18,11 @@ def parameter_type(name, fields, functions):
         An identifier.
     fields : sequence of str
         Names of the parameters.
-    functions : sequence of callables
-        What is compiled for this type; their code enters its name.
+    checksum : str
+        Letters and digits that differ whenever the functions compiled for this type would; see
+        `nqe_core.potentials.fingerprint`.
     """
-    # code objects print their address: only what they are made of counts
-    codes = [function.__code__ for function in functions]
-    made_of = [
-        (code.co_code, [c for c in code.co_consts if not hasattr(c, "co_code")], code.co_names) for code in codes
-    ]
-    digest = hashlib.sha256(repr(made_of).encode()).hexdigest()[:16]
-    return _named("__".join([name, digest, *fields]))
+    return _named("__".join([name, checksum, *fields]))
 
 
 REGISTERED = {}  # functions by type; kept here, where numba is not loaded, so that reading a sheet takes no time

@@ -24,6 +24,7 @@ import numpy as np
 
 from nqe_core.kernels.parameter_types import REGISTERED, parameter_type, register
 from nqe_core.potentials import lennard_jones, soft_spheres, twelfth_power
+from nqe_core.potentials.fingerprint import as_it_is_now, fingerprint
 from nqe_core.potentials.formula import Formula
 
 __all__ = ["POTENTIALS", "Formula", "check_derivatives", "define", "energies", "of_formula"]
@@ -43,15 +44,20 @@ def define(
     fields : sequence of str
         Names of the parameters, `cutoff2` first.
     functions : sequence of five callables
-        phi(y, w, potential) and its derivatives in y; plain Python that numba can compile. Kernels that were compiled for
-        them are found again as long as their own code (not that of what they call) is the same.
+        phi(y, w, potential) and its derivatives in y; plain Python that numba can compile. Values of globals and of
+        enclosing functions are those of now, and kernels that were compiled for the functions are found again as long as
+        these values, the code, and the code of what they call are the same.
     values : callable
         x_c, in units of lambda -> values of the parameters.
+
+    Raises
+    ------
+    InputError
+        One line: a function refers to something that cannot be told apart from what it may be in another process.
     """
     if not name.isidentifier() or fields[0] != "cutoff2":
         raise ValueError(f"potential {name!r}: the name must be an identifier, and cutoff2 the first parameter")
-    kind = parameter_type(name, fields, functions)
-    register(kind, functions)
+    kind = _known_to_kernels(name, fields, functions)
     POTENTIALS[name] = lambda cutoff: kind(*(float(value) for value in values(cutoff)))
 
 
@@ -65,9 +71,13 @@ def of_formula(formula: Formula, cutoff: float) -> tuple:
         One line: what is wrong with the formula; see `Formula.values`.
     """
     numbers = formula.values(cutoff)
-    kind = parameter_type("formula", formula.fields, formula.functions)
-    register(kind, formula.functions)
-    return kind(*numbers)
+    return _known_to_kernels("formula", formula.fields, formula.functions)(*numbers)
+
+
+def _known_to_kernels(name: str, fields: Sequence[str], functions: Sequence[Callable]) -> Callable[..., tuple]:
+    kind = parameter_type(name, fields, fingerprint(name, functions))
+    register(kind, [as_it_is_now(function) for function in functions])
+    return kind
 
 
 def energies(potential: tuple | np.ndarray, w: float, y: np.ndarray) -> np.ndarray:

@@ -19,9 +19,12 @@ from sympy.printing.str import StrPrinter
 
 from nqe_core.errors import InputError
 from nqe_core.potentials.formula import HIGHEST_ORDER, KNOWN_FUNCTIONS, Formula, read_expression
+from nqe_core.potentials.zeros import zeros
 
 DISTANCES = 200  # up to the cutoff, at which a formula must be a number
 DIGITS = 40
+NEAR = (3e-3, 1e-3, 1e-5)  # distances from a possible pole, in cutoffs, at which the fourth derivative is compared
+GROWTH = 4.0  # of the last to the larger of the others, beyond which it is one
 JUMP = 1e-9  # of energy or force at the cutoff, relative to those further in, that is nothing but rounding
 
 _Y, _W, _X = sympy.symbols("y w x", positive=True)
@@ -77,7 +80,7 @@ def code_of(formula: Formula) -> Code:
     Raises
     ------
     InputError
-        One line: an unknown name, no function of r, a parameter that does not appear.
+        One line: an unknown name, no function of r, a parameter that does not appear, a kink.
     """
     bare, strength = _read(formula)
     names = list(formula.parameters)
@@ -90,6 +93,8 @@ def code_of(formula: Formula) -> Code:
     lowest = formula.lowest_power // 2
     polynomial = sum((_parameter(name) * _Y ** (lowest + k) for k, name in enumerate(coefficients)), sympy.Integer(0))
     derivatives = tuple(sympy.diff(bare, _Y, order) for order in range(HIGHEST_ORDER + 1))
+    if any(part.has(sympy.Abs, sympy.sign, sympy.DiracDelta, sympy.Derivative) for part in derivatives):
+        raise InputError(f"formula: expression {formula.expression!r} has a kink, as |r - 1| has")
     wholes = [
         strength * (part + sympy.horner(sympy.diff(polynomial, _Y, order), wrt=_Y))
         for order, part in enumerate(derivatives)
@@ -150,6 +155,7 @@ def values(formula: Formula, cutoff: float) -> tuple[float, ...]:
         solved = rising.LUsolve(sympy.Matrix([-at_edge[m] * edge**m for m in orders]))
         found += [float(b / edge ** (lowest + k)) for k, b in enumerate(solved)]
     _check_range(formula, code, cutoff, tuple(found))
+    _check_poles(code, numbers, cutoff)
     return tuple(found)
 
 
@@ -185,3 +191,28 @@ def _check_range(formula: Formula, code: Code, cutoff: float, found: tuple[float
                     f"formula: its {what} jumps at the cutoff, r = {cutoff:g}; ask for smoothing (smooth: 1 to "
                     f"{HIGHEST_ORDER}), or write a formula that vanishes there"
                 )
+
+
+def _check_poles(code: Code, numbers: dict, cutoff: float) -> None:
+    """Refuse poles, and branch points, that lie between the distances of `_check_range`."""
+    constants = {symbol: number for symbol, number in numbers.items() if symbol != _Y}
+    bare, fourth = (code.bare[order].subs(constants) for order in (0, HIGHEST_ORDER))
+    r = sympy.Symbol("r", positive=True)
+    for divisor in sorted(_divisors(bare), key=str):
+        # made from sympy's own output, not from the user's text
+        for zero in zeros(sympy.lambdify(r, divisor.subs(_Y, r**2), "math"), cutoff):
+            sides = [[zero + side * step * cutoff for step in NEAR] for side in (-1, 1)]
+            for points in (side for side in sides if min(side) > 0.0 and max(side) < cutoff):
+                found = [fourth.evalf(DIGITS, subs={_Y: sympy.Rational(point) ** 2}) for point in points]
+                finite = all(value.is_real and value.is_finite for value in found)
+                if not finite or abs(found[-1]) > GROWTH * max(abs(value) for value in found[:-1]):
+                    raise InputError(f"formula: phi is not finite and smooth at r = {zero:.6g}, inside the cutoff")
+
+
+def _divisors(expression: sympy.Expr) -> set[sympy.Expr]:
+    """Parts of an expression at whose zeros it, or a derivative of it, may diverge."""
+    found = {power.base for power in expression.atoms(sympy.Pow) if not (power.exp.is_Integer and power.exp > 0)}
+    found |= {part.args[0] for part in expression.atoms(sympy.log)}
+    found |= {sympy.cos(part.args[0]) for part in expression.atoms(sympy.tan)}
+    found |= {1 - part.args[0] ** 2 for part in expression.atoms(sympy.asin, sympy.acos)}
+    return {part for part in found if part.has(_Y) and not part.is_positive}

@@ -38,7 +38,9 @@ def equilibrate(
     Parameters
     ----------
     configuration : Configuration
-        Where to start.
+        Where to start; particles may overlap. The hybrid sampler then moves single particles first, at T, for sweeps
+        that come on top, until no pair's energy exceeds both 100 T and 100 (200 sweeps at most). When two particles are
+        at one place, all positions are shaken by a hundredth of the smallest diameter.
     model : Model
     temperature : float
         T, in the energy unit of the potential.

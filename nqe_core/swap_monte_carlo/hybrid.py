@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from nqe_core.configuration import Configuration
-from nqe_core.kernels.hybrid_monte_carlo import hybrid_cycle
+from nqe_core.energy import PairList
+from nqe_core.kernels.hybrid_monte_carlo import hardest_pair, hybrid_cycle
 from nqe_core.kernels.monte_carlo import ENERGY, STEP, TRACE_DISPLACEMENTS, TRACE_ENERGY, TRACE_SWAPS
 from nqe_core.models import Model
+from nqe_core.swap_monte_carlo.metropolis import MetropolisWalker
 from nqe_core.swap_monte_carlo.walker import MonteCarloResult, Walker, sample
 
 # Time steps, of two forces each, of one trajectory, for up to so many particles: they should cross their cages before
@@ -17,10 +19,17 @@ TARGET_ACCEPTANCE = 0.75  # of trajectories
 FIRST_TIME_STEP, LONGEST_TIME_STEP = 0.012, 0.04  # before tuning, for 500 particles; upper limit of tuning
 SETTLED = 3  # crossings of the wanted acceptance after which tuned steps are averaged
 SKIN = 0.45  # of the pair list during a trajectory
+# No time step follows two particles that overlap: beyond this pair energy, in units of T or, below 1, of the potential,
+# single particles are moved first, for no more than so many blocks of sweeps. Starts by `initial_configuration` and hot
+# liquids have pair energies up to 40.
+OVERLAP, MOST_BLOCKS = 100.0, 20
 
 
 class HybridWalker(Walker):
     """A walker whose `step` is the time step of its trajectories.
+
+    When particles overlap at the start, they are first pushed apart (`without_overlaps`), with random numbers from
+    `rng` that other starts do not draw.
 
     Parameters
     ----------
@@ -41,6 +50,7 @@ class HybridWalker(Walker):
         swap_fraction: float, step: float | None = None, trajectory_steps: int | None = None,
         target: float = TARGET_ACCEPTANCE, skin: float = SKIN, **options,
     ) -> None:  # fmt: skip
+        configuration = without_overlaps(configuration, model, temperature, rng)
         if step is None:
             # the error of a trajectory's energy grows as dt^2 sqrt(N)
             step = FIRST_TIME_STEP * (500.0 / configuration.n_particles) ** 0.25
@@ -94,6 +104,30 @@ class HybridWalker(Walker):
 def steps_of_trajectory(n_particles: int) -> int:
     """Time steps after which a trajectory has crossed the cage, whatever N."""
     return round(TRAJECTORY_STEPS * max(1.0, n_particles / FEW) ** 0.25)
+
+
+def without_overlaps(
+    configuration: Configuration, model: Model, temperature: float, rng: np.random.Generator
+) -> Configuration:
+    """The configuration itself, or, when particles overlap, after sweeps of single moves without swaps."""
+    limit = OVERLAP * max(1.0, temperature)
+    if largest_pair_energy(configuration, model) <= limit:
+        return configuration
+    walker = MetropolisWalker(configuration, model, temperature, rng, 0.0)
+    for _ in range(MOST_BLOCKS):
+        walker.run(walker.sweeps_per_cycle, np.zeros(1))
+        configuration = walker.configuration()
+        if largest_pair_energy(configuration, model) <= limit:
+            break
+    return configuration
+
+
+def largest_pair_energy(configuration: Configuration, model: Model) -> float:
+    """The energy of the pair that overlaps most."""
+    pairs = PairList.of(configuration, model)
+    return hardest_pair(
+        pairs.positions, pairs.start, pairs.partner, pairs.inverse_lambda2, configuration.box, model.potential
+    )
 
 
 def run_hybrid(

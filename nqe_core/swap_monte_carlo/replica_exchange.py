@@ -79,7 +79,7 @@ class Ladder:
         return energies, replicas
 
     def _exchange(self) -> None:
-        """Try every second pair of neighbours."""
+        """Try every second pair of neighbours; every cycle ends with the energy of the state, free of past overlaps."""
         for low in range(self._first, self.replica.size - 1, 2):
             pair = slice(low, low + 2)
             cold, hot = (self.walkers[index] for index in self.replica[pair])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from nqe_core.kernels.monte_carlo_lists import empty_lists
 from nqe_core.models import Model
 
 SIZE_WINDOW = 0.2  # polydisperse sizes are only exchanged when they differ by less: others are nearly always refused
+SHAKE = 0.01  # of the smallest diameter: how far positions move, each way, when two particles are at one place
 WIDE_ENTRIES = np.uint64(64)  # first guess of a particle's neighbours in the wide list, which grows by itself
 
 
@@ -70,6 +71,20 @@ def partner_ranges(sizes: np.ndarray, model: Model, window: float) -> tuple[np.n
     return first, np.searchsorted(sizes, sizes + window, side="right") - first
 
 
+def energy_and_start(
+    configuration: Configuration, model: Model, rng: np.random.Generator
+) -> tuple[float, Configuration]:
+    """U and the configuration; when U is not finite (two particles at one place), those of shaken positions."""
+    energy = potential_energy(configuration, model)
+    if not math.isfinite(energy):
+        shake = SHAKE * configuration.diameters.min() * (2.0 * rng.random(configuration.positions.shape) - 1.0)
+        configuration = replace(configuration, positions=configuration.positions + shake)
+        energy = potential_energy(configuration, model)
+        if not math.isfinite(energy):
+            raise InputError(f"the potential energy of the start is {energy}, must be finite")
+    return energy, configuration
+
+
 def spatial_order(configuration: Configuration) -> np.ndarray:
     """Particles in the order of cubes of about ten: neighbours in space become neighbours in memory."""
     cubes = max(1, int((configuration.n_particles / 10) ** (1 / configuration.dimension)))
@@ -83,7 +98,7 @@ class Walker(ABC):
     Parameters
     ----------
     configuration, model, temperature
-        Where it starts and what it samples.
+        Where it starts and what it samples. Particles may overlap, even sit at one place.
     rng : numpy.random.Generator
         Seeds the walker's own generator.
     swap_fraction : float
@@ -102,6 +117,7 @@ class Walker(ABC):
         swap_fraction: float, step: float, size_window: float = SIZE_WINDOW,
     ) -> None:  # fmt: skip
         self.model, self.temperature, self.swap_fraction = model, float(temperature), swap_fraction
+        energy, configuration = energy_and_start(configuration, model, rng)
         self.box, self.n = configuration.box, configuration.n_particles
         self.order = spatial_order(configuration)
         diameters = configuration.diameters[self.order]
@@ -114,7 +130,7 @@ class Walker(ABC):
             count.astype(np.uint64), rng.integers(0, 2**64 - 1, size=4, dtype=np.uint64, endpoint=True),
             np.zeros(self.n),
         )  # fmt: skip
-        self.progress = np.array([potential_energy(configuration, model), step, 0.0, kernel.HUGE])
+        self.progress = np.array([energy, step, 0.0, kernel.HUGE, abs(energy), 0.0])
         # registers: the compiler would not load an array ahead of a branch
         self.potential = tuple(model.potential) if isinstance(model.potential, np.ndarray) else model.potential
         largest = float(diameters.max())

@@ -58,11 +58,12 @@ def wait_until(condition: Callable[[], object], seconds: float, what: str) -> ob
 
 
 def below(pid: int) -> list[int]:
-    """Ids of all processes that a process has started, directly or not."""
+    """Ids of all processes that a process has started, in any of its threads, directly or not."""
     found = []
-    with contextlib.suppress(OSError):
-        for child in map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split()):
-            found += [child, *below(child)]
+    for thread in Path(f"/proc/{pid}/task").glob("*"):
+        with contextlib.suppress(OSError):
+            for child in map(int, (thread / "children").read_text().split()):
+                found += [child, *below(child)]
     return found
 
 

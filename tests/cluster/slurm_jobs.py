@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import subprocess
+import time
+from collections.abc import Iterator
 
 import yaml
-from cluster_runs import ROOT, Campaign, environment, ranks_in, wait_until
+from cluster_runs import LAB, ROOT, Campaign, environment, ranks_in, wait_until
 
 PATIENCE = 300  # seconds; alone on two cores a test takes a tenth of it
 LAUNCHER = yaml.safe_load((ROOT / "profiles/slurm/config.yaml").read_text())["set-resources"]["liquid"]["mpi"]
 
 
 def ask(*command: object) -> str:
-    """What a command of SLURM says."""
-    arguments = [str(part) for part in command]
-    done = subprocess.run(arguments, env=environment(), capture_output=True, text=True, timeout=30, check=False)
+    """What a command of SLURM says; a question that a busy controller leaves unanswered is asked again."""
+    arguments, asks = [str(part) for part in command], command[0] in ("squeue", "sacct")
+    for attempts_left in (2, 1, 0):
+        done = subprocess.run(arguments, env=environment(), capture_output=True, text=True, timeout=150, check=False)
+        if done.returncode == 0 or not asks or not attempts_left:
+            break
+        time.sleep(2)
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
 
@@ -75,6 +82,17 @@ def start_again(job: str) -> None:
     """
     wait_for_state(job, "PENDING")
     ask("scontrol", "update", f"JobId={job}", "StartTime=now+2seconds")
+
+
+@contextlib.contextmanager
+def dead(node: str, how: str) -> Iterator[None]:
+    """A node that is down, by the lab's command `cut` or `fail`; up again in the end, also for tests that come later."""
+    subprocess.run([LAB, how, node], env=environment(), check=True)
+    try:
+        ask("scontrol", "update", f"NodeName={node}", "State=DOWN", "Reason=dead")
+        yield
+    finally:
+        subprocess.run([LAB, "restore", node], env=environment(), check=True)
 
 
 def wait_for_end_of(campaign: Campaign, ranks: list[int]) -> None:

@@ -7,10 +7,11 @@ import signal
 import subprocess
 
 import pytest
-from cluster_runs import LAB, STAGES, Campaign, environment, wait_until
+from cluster_runs import STAGES, Campaign, environment, wait_until
 from slurm_jobs import (
     PATIENCE,
     ask,
+    dead,
     resources,
     running_job,
     stage_log,
@@ -145,16 +146,13 @@ def test_a_dead_node_s_job_starts_again_and_its_zombie_harms_nothing(campaign, u
     campaign.hold("saved")
     with campaign.drive(campaign.target("liquid"), *resources(2, nodes=1)) as run:
         zombies, job = wait_for_ranks(campaign, 2), running_job(campaign)
-        node = ask("squeue", "-h", "-j", job, "-o", "%N")
-        subprocess.run([LAB, "cut", node], env=environment(), check=True)
-        # the lock of a dead node is gone as well
+        # the lock of a dead node will be gone as well
         (campaign.file("liquid").with_name("0000.h5.parts") / "lock").unlink()
-        ask("scontrol", "update", f"NodeName={node}", "State=DOWN", "Reason=dead")
-        start_again(job)
-        wait_for_ranks(campaign, 4)  # the second attempt beside the first
-        campaign.release()  # from here both write
-        wait_for_success(campaign, run)
-        subprocess.run([LAB, "restore", node], env=environment(), check=True)
+        with dead(ask("squeue", "-h", "-j", job, "-o", "%N"), "cut"):
+            start_again(job)
+            wait_for_ranks(campaign, 4)  # the second attempt beside the first
+            campaign.release()  # from here both write
+            wait_for_success(campaign, run)
         wait_for_end_of(campaign, zombies)
     campaign.check(undisturbed)
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 
 import pytest
-from cluster_runs import LAB, Campaign, environment, ranks_in, sheet_row
+from cluster_runs import Campaign, ranks_in, sheet_row
 from slurm_jobs import (
     ask,
+    dead,
     resources,
     running_jobs,
     stage_log,
@@ -56,16 +56,13 @@ def test_jobs_of_a_dead_node_and_of_a_killed_rank_are_noticed_by_sacct_and_conti
     with campaign.drive(*targets, *resources(2, nodes=1), profile=PROFILE) as run:
         ranks = wait_for_ranks(campaign, 4)
         lost, broken = running_jobs(campaign)
-        node = ask("squeue", "-h", "-j", lost, "-o", "%N")
-        subprocess.run([LAB, "fail", node], env=environment(), check=True)
-        ask("scontrol", "update", f"NodeName={node}", "State=DOWN", "Reason=dead")
-        wait_for_state(lost, "NODE_FAIL")
-        os.kill(ranks_in(campaign.path)[0], signal.SIGKILL)  # one of the other job's
-        wait_for_state(broken, "FAILED")
-        wait_for_end_of(campaign, ranks)
-        campaign.release()
-        said = wait_for_success(campaign, run)
-        subprocess.run([LAB, "restore", node], env=environment(), check=True)
+        with dead(ask("squeue", "-h", "-j", lost, "-o", "%N"), "fail"):
+            wait_for_state(lost, "NODE_FAIL")
+            os.kill(next(rank for rank in ranks_in(campaign.path) if rank in ranks), signal.SIGKILL)  # of the other job
+            wait_for_state(broken, "FAILED")
+            wait_for_end_of(campaign, ranks)
+            campaign.release()
+            said = wait_for_success(campaign, run)
     assert f"SLURM-job '{lost}' failed due to a node failure, SLURM status is: 'NODE_FAIL'" in said
     assert f"SLURM-job '{broken}' failed, SLURM status is: 'FAILED'" in said
     assert "status command is not 'sacct'" not in said

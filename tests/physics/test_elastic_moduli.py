@@ -213,3 +213,10 @@ def test_unstable_configuration_is_refused_or_relaxed(glasses):
 def test_all_models_have_positive_moduli_in_small_glasses(glasses):
     for name in SIZES:
         assert shear_modulus(glasses(name).interactions) > 3.0
+
+
+@pytest.mark.parametrize("name", ["ipl2d", "ipl3d"])
+def test_what_is_not_a_minimum_has_no_velocities(glasses, name):
+    glass = glasses(name, n_particles=64)
+    with pytest.raises(ArithmeticError, match="not positive definite"):
+        nonaffine_velocities(Interactions.of(glass.liquid, glass.model))

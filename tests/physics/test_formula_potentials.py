@@ -218,6 +218,12 @@ def test_files_carry_the_formula(shaken, tmp_path):
         ({"expression": "log(1 - r)", "smooth": 4}, "its energy is not finite and real at the cutoff"),
         ({"expression": "log(r - 1)", "smooth": 4}, r"phi is not finite and real at r = 0.0074, inside the cutoff"),
         ({"expression": "1/(r - 0.74)", "smooth": 4}, r"phi is not finite and real at r = 0.74, inside the cutoff"),
+        ({"expression": "1e-3/(r - 0.7123)**2 + r**-10", "smooth": 3}, "phi is not finite and smooth at r = 0.7123, inside"),
+        ({"expression": "1e-9/(r - 0.7123) + r**-10", "smooth": 3}, "phi is not finite and smooth at r = 0.7123, inside"),
+        ({"expression": "1e-4/(1 - (r/a)**12)", "smooth": 3, "parameters": {"a": 0.7123}}, "and smooth at r = 0.7123, in"),
+        ({"expression": "r**-10 + log((exp(r) - exp(0.7123))**2)", "smooth": 3}, "and smooth at r = 0.7123, inside"),
+        ({"expression": "1e-6*tan(2.2*r) + r**-10", "smooth": 3}, "and smooth at r = 0.713998, inside"),
+        ({"expression": "((r - 0.7)**2)**1.5", "smooth": 3}, "has a kink"),
         ({"expression": "1/r"}, "its energy jumps at the cutoff, r = 1.48; ask for smoothing"),
         ({"expression": "1/r - 1/1.48"}, "its force jumps at the cutoff"),
         ({"expression": "1/r", "smooth": 4, "strength": "1/(1.18 - sigma)"}, "not finite for pairs of every size"),
@@ -239,6 +245,15 @@ def test_bad_formulae_are_refused_in_one_line(record, says):
     with pytest.raises(InputError, match=f"^model 'mine': .*{says}") as caught:
         Model.from_parameters("mine", parameters)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["sin(r - 0.7123)/(r - 0.7123) + 1/r", "1/((r - 0.7123)**2 + 1e-4) + 1/r", "1/(exp(r) - 1)", "1/log(1 + r)", "r**r",
+     "1/(r**12 + 0.7123)", "1/cosh(r) + 1/tanh(r)", "asin(r/1.5)", "-log(1 - (r/1.5)**2)", "1/(r - 1.49)"],
+)  # fmt: skip
+def test_divisors_without_a_pole_inside_are_no_error(text):
+    assert np.isfinite(with_formula(Formula(text, smooth=3)).potential).all()
 
 
 def test_form_and_formula_must_agree():

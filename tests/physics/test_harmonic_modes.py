@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy.optimize import brentq
 
-from nqe_core import hessian, lowest_modes
-from nqe_core.hessian_matrix import block_jacobi, pseudo_inverse, without_translation
+from nqe_core import Interactions, harmonic, hessian, lowest_modes
+from nqe_core.hessian_matrix import block_jacobi, without_translation
 from nqe_core.kernels.chebyshev import subtract_mean
 from nqe_core.kernels.lbfgs import apply_block_diagonal
 
@@ -82,6 +82,56 @@ def test_many_modes_of_a_small_system(glasses, method):
         np.testing.assert_allclose(lowest_modes(bonds, n_modes, method).eigenvalues, values[:n_modes], rtol=1e-9)
 
 
+def without_zeros(bonds) -> np.ndarray:
+    """Eigenvalues by numpy, of a matrix that may have negative ones: the translations are those nearest to zero."""
+    values = np.linalg.eigvalsh(hessian(bonds).toarray())
+    translations = np.argsort(np.abs(values))[: bonds.dimension]
+    assert np.abs(values[translations]).max() < 1e-10 * values[-1]
+    return np.delete(values, translations)
+
+
+@pytest.mark.parametrize(("name", "n"), [("ipl2d", 16), ("ipl2d", 64), ("ipl2d", 256), ("ipl3d", 64)])
+@pytest.mark.parametrize("method", ["auto", *SOLVERS])
+def test_what_is_not_a_minimum_has_its_negative_eigenvalues_found(glasses, name, n, method):
+    """The lowest, not those nearest to zero: a positive one says that all are."""
+    glass = glasses(name, n_particles=n)
+    liquid = Interactions.of(glass.liquid, glass.model)
+    values = without_zeros(liquid)
+    assert values[0] < 0.0
+    for n_modes in (1, 3):
+        found = lowest_modes(liquid, n_modes, method)
+        assert found.converged
+        np.testing.assert_allclose(found.eigenvalues, values[:n_modes], rtol=1e-9)
+
+
+@pytest.mark.parametrize("method", ["auto", *SOLVERS])
+def test_one_far_negative_eigenvalue_is_not_overlooked(glasses, method):
+    """A single bond under pressure makes one direction of a glass very unstable, and leaves its soft modes alone."""
+    bonds = glasses("ipl2d", n_particles=100).interactions
+    g2 = bonds.g2.copy()
+    g2[np.argmax(g2 * (bonds.vectors**2).sum(axis=1))] *= -3.0
+    saddle = replace(bonds, g2=g2)
+    values = without_zeros(saddle)
+    assert (values < 0.0).sum() == 1
+    # hidden behind several softer ones: by magnitude it is not among the lowest
+    assert (np.abs(values) < -values[0]).sum() > 3
+    found = lowest_modes(saddle, 1, method)
+    assert found.converged
+    assert found.eigenvalues[0] == pytest.approx(values[0], rel=1e-9)
+
+
+def test_factors_that_cannot_tell_are_not_relied_on(glasses, monkeypatch):
+    def cannot_tell(inverse):
+        raise ArithmeticError("pivoted off the diagonal")
+
+    bonds = glasses("ipl2d", n_particles=64).interactions
+    wanted = lowest_modes(bonds, 3).eigenvalues
+    monkeypatch.setattr(harmonic.Factorised, "negative_eigenvalues", property(cannot_tell))
+    found = lowest_modes(bonds, 3)
+    assert found.converged
+    np.testing.assert_allclose(found.eigenvalues, wanted, rtol=1e-9)
+
+
 def test_modes_are_orthonormal_eigenvectors_without_translation(glass):
     bonds = glass.interactions
     found = lowest_modes(bonds, 4)
@@ -121,7 +171,7 @@ def test_methods_agree_at_the_edge_of_what_can_be_asked(glasses):
 def test_pseudo_inverse_is_numpys(glasses, name):
     bonds = glasses(name, n_particles=100).interactions
     dense = np.linalg.pinv(hessian(bonds).toarray(), rcond=1e-10, hermitian=True)
-    inverse = pseudo_inverse(bonds)
+    inverse = harmonic.Factorised(bonds)
     f = np.random.default_rng(0).standard_normal((bonds.n_particles, bonds.dimension))
     wanted = (dense @ f.ravel()).reshape(f.shape)
     # both lose lambda_max / lambda_1 ~ 1e3 over the rounding of M

@@ -132,6 +132,26 @@ def test_hopeless_rounds_are_left_to_double_precision(bonds, monkeypatch):
     np.testing.assert_array_equal(again, found)
 
 
+@pytest.mark.parametrize("name", ["ipl2d", "ipl3d"])
+def test_factors_give_the_exact_inverse(glasses, name):
+    bonds = glasses(name).interactions
+    forces = balanced_fields(bonds, 2)
+    found, wanted = linear_response.solve_directly(bonds, forces + 3.0), exact(bonds, forces)
+    assert np.linalg.norm(found - wanted) < 1e-9 * np.linalg.norm(wanted)
+
+
+@pytest.mark.parametrize(("name", "n"), [("ipl2d", 16), ("ipl2d", 256), ("ipl3d", 64)])
+def test_factors_count_negative_eigenvalues(glasses, name, n):
+    """One particle is pinned in them, which changes no sign."""
+    glass = glasses(name, n_particles=n)
+    assert linear_response.Factorised(glass.interactions).negative_eigenvalues == 0
+    liquid = Interactions.of(glass.liquid, glass.model)
+    negative = int((np.linalg.eigvalsh(hessian(liquid).toarray()) < -1e-6).sum())
+    assert linear_response.Factorised(liquid).negative_eigenvalues == negative > 0
+    with pytest.raises(ArithmeticError, match=f"not a minimum: {negative} negative eigenvalues"):
+        linear_response.solve_directly(liquid, balanced_fields(liquid, 2))
+
+
 def test_unstable_glass_is_refused(glasses):
     glass = glasses("ipl3d")
     liquid = Interactions.of(glass.liquid, glass.model)

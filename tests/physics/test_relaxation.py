@@ -195,21 +195,24 @@ def test_the_table_keeps_comments_and_replaces_what_is_measured_again(tmp_path):
     assert cold == a_line(tau_sizes=math.inf)
 
 
-def test_relaxation_times_of_other_sizes(tmp_path):
-    table = [a_line(tau_overlap=100.0, tau_scattering=90.0), a_line(temperature=1.3, tau_overlap=math.inf)]
-    assert relaxation_time(table, "poly3d", 0.5, 8000, "hybrid") == pytest.approx(100.0 * (8000 / 2048) ** 0.25)
-    assert relaxation_time(table, "poly3d", 0.5, 200, "hybrid") == 100.0
-    assert relaxation_time(table, "poly3d", 1.3, 500, "hybrid") == math.inf
-    assert relaxation_time(table, "poly3d", 0.5, 500, "metropolis") is None
-    assert relaxation_time(table, "ipl3d", 0.5, 500, "hybrid") is None
-    table += [
-        a_line(n_particles=8000, tau_overlap=130.0, tau_scattering=90.0, swap_fraction=0.1),
-        a_line(n_particles=8000, tau_overlap=140.0, tau_scattering=90.0, swap_fraction=0.2),
-    ]
+def test_relaxation_times_of_other_sizes():
+    line = {"tau_overlap": 100.0, "tau_scattering": 90.0, "swap_fraction": 0.1}
+    table = [a_line(**line), a_line(**{**line, "tau_overlap": math.inf}, temperature=1.3)]
+
+    def tau(n, temperature=0.5, model="poly3d", sampler="hybrid", swaps=0.1):
+        return relaxation_time(table, model, temperature, n, sampler, swaps)
+
+    assert tau(8000) == pytest.approx(100.0 * (8000 / 2048) ** 0.25)
+    assert tau(200) == 100.0
+    assert tau(500, temperature=1.3) == math.inf
+    assert tau(500, sampler="metropolis") is tau(500, model="ipl3d") is None
+    assert tau(500, swaps=0.0) is tau(500, swaps=0.2) is None  # without swaps it would take several times as long
+    table += [a_line(**{**line, "n_particles": 8000, "tau_overlap": time}) for time in (130.0, 140.0)]
+    table.append(a_line(**{**line, "n_particles": 8000, "tau_overlap": 150.0, "swap_fraction": 0.2}))
     # the nearest size, by its ratio; of what is measured there the longest
-    assert [relaxation_time(table, "poly3d", 0.5, n, "hybrid") for n in (1999, 2001, 8000)] == [
-        100.0, 140.0, 140.0
-    ]  # fmt: skip
+    assert [tau(n) for n in (1999, 2001, 8000)] == [100.0, 140.0, 140.0]
+    table[:] = [a_line(tau_overlap=math.nan, tau_scattering=math.nan, swap_fraction=0.1)]
+    assert tau(500) is None  # shorter than the interval of the states
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,18 @@ def interactions(request):
     return Interactions.of(quench(start, model).configuration, model)
 
 
+@pytest.fixture(scope="module", params=[("ipl2d", 64), ("ipl3d", 64)], ids=["2D", "3D"])
+def saddle(request):
+    """On the way to an inherent state: several negative eigenvalues."""
+    name, n_particles = request.param
+    model, rng = MODELS[name], np.random.default_rng(4)
+    length = model.box_length(n_particles)
+    start = Configuration(
+        rng.random((n_particles, model.dimension)) * length, model.draw_diameters(n_particles, rng), length
+    )
+    return Interactions.of(quench(start, model, tolerance=0.3, polish=False).configuration, model)
+
+
 def without_first(modes):
     return dataclasses.replace(modes, eigenvalues=modes.eigenvalues[1:], modes=modes.modes[1:])
 
@@ -51,3 +63,20 @@ def test_inertia_counts_like_a_dense_solver(interactions):
 def test_modes_do_not_depend_on_the_start(interactions):
     one, other = lowest_modes(interactions, 2), lowest_modes(interactions, 2, seed=1)
     np.testing.assert_allclose(one.eigenvalues, other.eigenvalues, rtol=1e-10)
+
+
+@pytest.mark.parametrize("by_inertia", [True, False])
+def test_a_saddles_modes_are_certified_with_and_without_translations_below(saddle, by_inertia, monkeypatch):
+    """Translations lie at zero: above negative modes, below positive ones."""
+    eigenvalues = np.linalg.eigvalsh(hessian(saddle).toarray())
+    negative = int(np.count_nonzero(eigenvalues < -1e-6))
+    assert negative >= 2
+    if not by_inertia:
+        monkeypatch.setitem(spectrum_certificate.LARGEST_FACTORISATION, saddle.dimension, 1)
+    for n_modes in (1, negative, negative + 2):
+        modes = lowest_modes(saddle, n_modes, "arpack")
+        good = certify(saddle, modes)
+        assert (good.complete, good.found) == (True, n_modes)
+        if n_modes > 1:
+            bad = certify(saddle, without_first(modes))
+            assert (bad.complete, bad.expected, bad.found) == (False, n_modes - 1, n_modes)

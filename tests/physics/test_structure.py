@@ -8,7 +8,14 @@ import numpy as np
 import pytest
 
 from nqe_core import MODELS, Configuration, initial_configuration, quench
-from nqe_core.structure import CRYSTAL_PEAK, FIRST_WAVE_NUMBER, LAST_WAVE_NUMBER, is_crystalline, structure_peak
+from nqe_core.structure import (
+    CRYSTAL_PEAK,
+    FEWEST_TO_JUDGE,
+    FIRST_WAVE_NUMBER,
+    LAST_WAVE_NUMBER,
+    is_crystalline,
+    structure_peak,
+)
 
 
 def lattice(dimension: int, cells: int, rng, disturbance: float = 0.03) -> Configuration:
@@ -68,6 +75,25 @@ def test_a_glass_is_none(model, n):
     peak = structure_peak(quench(start, MODELS[model]).configuration)
     assert 5 < peak < 0.6 * CRYSTAL_PEAK
     assert not is_crystalline(peak, n)
+
+
+@pytest.mark.parametrize("n", [16, 25, 36])
+def test_so_few_particles_are_not_judged(n):
+    """A third of all glasses of 16 particles reach half of N, as lattices do."""
+    model, peaks = MODELS["ipl2d"], []
+    for seed in range(30):
+        start = initial_configuration(model, n, np.random.default_rng(seed))
+        peaks.append(structure_peak(quench(start, model).configuration))
+    assert not any(is_crystalline(peak, n) for peak in peaks)
+    if n == 16:
+        assert max(peaks) > 0.5 * n
+    assert not is_crystalline(n, n)
+
+
+def test_all_that_are_larger_are_judged():
+    n = FEWEST_TO_JUDGE
+    assert not is_crystalline(n - 1, n - 1)
+    assert is_crystalline(0.51 * n, n) and not is_crystalline(0.49 * n, n)
 
 
 def test_a_crystal_stays_one_when_it_is_quenched():

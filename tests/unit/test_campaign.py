@@ -11,6 +11,8 @@ import socket
 import subprocess
 import sys
 import time
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -198,7 +200,7 @@ def test_a_second_writer_is_kept_out(tmp_path):
 def test_a_second_writer_waits_for_the_first(tmp_path, mpiexec, fake_command, reference):
     """Who waited finds the other's file and leaves it, all its ranks too; or, if the other left nothing, makes it."""
     output = tmp_path / "0000.h5"
-    first = start(fake_command, output, "--sleep", 0.3, "--flush-seconds", 0.1)
+    first = start(fake_command, output, "--sleep", 0.8, "--flush-seconds", 0.1)
     wait_for_parts(tmp_path, 1)
     status, log = finish(start([mpiexec, "-n", 2, *fake_command], output, "--ranks", 2, "--wait-seconds", 60))
     assert status == 0, log
@@ -294,6 +296,40 @@ def test_who_was_overtaken_by_another_writer_leaves_nothing(tmp_path, reference,
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["0000.h5", "other"]
 
 
+def test_who_is_overtaken_while_merging_leaves_nothing(tmp_path, monkeypatch, reference):
+    """The parts were there a moment ago."""
+    import nqe_core.campaign
+
+    member = nqe_core.campaign._Member
+    output, write = tmp_path / "0000.h5", member.write
+
+    def overtaken(runner, path, rows):
+        monkeypatch.undo()
+        assert run(fake_job(), tmp_path / "other" / "0000.h5", options()) == DONE
+        (tmp_path / "other" / "0000.h5").rename(output)
+        for part in (tmp_path / "0000.h5.parts").glob("part.*"):
+            part.unlink()
+        write(runner, path, rows)
+
+    monkeypatch.setattr(member, "write", overtaken)
+    log = io.StringIO()
+    assert run(fake_job(), output, options(log=log)) == DONE
+    assert "the other process has finished it" in log.getvalue()
+    assert checksum(output) == reference
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["0000.h5", "other"]
+
+
+def test_an_open_lock_does_not_keep_the_folder(tmp_path, monkeypatch):
+    """NFS renames a file that is removed while a process has it open, and the folder is not empty then."""
+    folder = PartFolder(tmp_path / "0000.h5", fake_job())
+    folder.create()
+    rmdir = Path.rmdir
+    lock = folder._lock
+    monkeypatch.setattr(Path, "rmdir", lambda path: rmdir(path) if lock.closed else path.joinpath(".nfs1").touch())
+    folder.leave("")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_files_of_killed_writers_are_removed_and_those_of_living_ones_kept(tmp_path):
     host = socket.gethostname()
     dead = subprocess.Popen([sys.executable, "-c", ""])
@@ -358,6 +394,31 @@ def test_many_failures_fail_the_job_and_lie_aside(tmp_path):
     # after a remedy the file aside is outdated
     assert run(fake_job(), output, options()) == DONE
     assert [entry.name for entry in tmp_path.iterdir()] == ["0000.h5"]
+
+
+def test_a_refused_job_computes_nothing_twice(tmp_path, monkeypatch):
+    """Retries end at once, and where more failures are allowed the rows are there already."""
+    output, log = tmp_path / "0000.h5", io.StringIO()
+    few, many = options(max_failed_fraction=0.1, log=log), options(max_failed_fraction=0.3)
+    assert run(fake_job(fail=(3, 5, 6)), output, few) == FAILED
+
+    def never(*_):
+        raise AssertionError("computed again")
+
+    job = replace(fake_job(fail=(3, 5, 6)), compute=never)
+    assert run(job, output, few) == FAILED
+    assert "3 of 12 samples failed" in log.getvalue().splitlines()[-1] and "of an earlier run" in log.getvalue()
+    assert [entry.name for entry in tmp_path.iterdir()] == ["0000.failed.h5"]
+    # other code may do better
+    better = replace(fake_job(fail=(3, 5, 6)), compute=fake_job().compute)
+    newer = replace(better, attributes={**better.attributes, "git_commit": "newer"})
+    assert run(newer, tmp_path / "0000.h5", few) == DONE and "of an earlier run" not in log.getvalue().splitlines()[-1]
+    output.unlink()
+    assert run(fake_job(fail=(3, 5, 6)), output, few) == FAILED
+    assert run(job, output, many) == DONE
+    assert [entry.name for entry in tmp_path.iterdir()] == ["0000.h5"]
+    with ChunkReader(output, "fake", FIELDS) as reader:
+        assert len([name for name in reader.column("failure") if name]) == 3
 
 
 @pytest.mark.parametrize(

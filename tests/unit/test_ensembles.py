@@ -9,7 +9,7 @@ from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nqe_core.ensembles import Ensemble, random_stream, read_sheet, walkers
@@ -66,7 +66,11 @@ def test_burn_in_and_spacing_in_relaxation_times(tmp_path):
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        ({"parent_temperature": "1.9"}, "relaxation time of ipl3d at T = 1.9 with the hybrid sampler is not known"),
+        (
+            {"parent_temperature": "1.9"},
+            "relaxation time of ipl3d at T = 1.9 with the hybrid sampler and 0.2 of swaps is not known",
+        ),
+        ({"swap_fraction": "0"}, "with the hybrid sampler and 0 of swaps is not known"),
         ({"spacing": "xtau"}, "could not convert .* relaxation times like 12tau"),
         ({"burn_in": "-3tau"}, "burn_in: relaxation times must be positive"),
         ({"burn_in": "nantau"}, "burn_in: relaxation times must be positive"),
@@ -149,6 +153,7 @@ def test_a_missing_sheet_is_refused(tmp_path):
         read_sheet(tmp_path / "none.tsv")
 
 
+@settings(deadline=None)
 @given(n=st.integers(1, 300), per_walker=st.integers(1, 7), multiple=st.integers(1, 6))
 def test_chunks_and_walkers_hold_every_sample_once(n, per_walker, multiple):
     values = {"n_samples": n, "samples_per_walker": per_walker, "samples_per_chunk": per_walker * multiple}

@@ -20,6 +20,7 @@ from nqe_core.interactions import Interactions
 from nqe_core.models import MODELS
 from nqe_core.observables import mismatch, observe
 from nqe_core.storage import ChunkReader, StorageError
+from nqe_core.swap_monte_carlo.hybrid import steps_of_trajectory
 from nqe_core.tables import read_table, table_attributes
 
 STAGES = ("liquid", "inherent_state", "harmonic", "quartic", "cubic")
@@ -175,6 +176,7 @@ def test_a_walker_interrupted_in_its_burn_in_continues_bit_by_bit(campaign, tmp_
     import nqe_core.equilibration
 
     monkeypatch.setattr(nqe_core.equilibration, "ATTEMPTS_PER_BLOCK", 25 * N)  # 3 blocks of burn-in
+    monkeypatch.setattr(nqe_core.equilibration, "SWEEPS_PER_BLOCK", 1)
     whole, output = tmp_path / "whole.h5", tmp_path / "0000.h5"
     assert run(equilibrate_job(protocol(), 0, 4), whole, options()) == DONE
     made, equilibrate = [], nqe_core.equilibration.equilibrate
@@ -318,3 +320,11 @@ def test_files_know_where_they_come_from(campaign, table):
         assert reader.attributes["temperature"] == 2.0
     attributes = table_attributes(read_table(campaign["liquid"].parents[1] / "observables.parquet"))
     assert attributes["inputs"] == {stage: content(path) for stage, path in campaign.items()}
+
+
+@pytest.mark.parametrize(("n_particles", "trajectories"), [(100, 400), (2000, 18), (8192, 9), (32768, 8), (102400, 2)])
+def test_the_hybrid_sampler_tunes_over_whole_trajectories(n_particles, trajectories):
+    """In a block that is shorter than a trajectory and its swaps nothing is tuned at all."""
+    steps = steps_of_trajectory(n_particles)
+    sweeps_per_cycle = round(2 * steps / (1 - 0.2))
+    assert protocol(n_particles=n_particles).sweeps_per_block >= trajectories * sweeps_per_cycle

@@ -99,7 +99,8 @@ def test_cluster_profiles_avoid_the_known_traps(name, status):
         assert resources["mpi"] == "srun --mpi=pmi2 --kill-on-bad-exit=1" and resources["tasks"] > 1, rule
         # the rules ask for what was measured; the profile must not overrule them
         assert not {"runtime", "mem_mb_per_cpu"} & set(resources), rule
-    stages = {"liquid", "inherent_state", "harmonic", "quartic", "second_quartic", "cubic", "observables"}
+    stages = {"liquid", "inherent_state", "harmonic", "quartic", "second_quartic", "cubic", "observables",
+              "glass_of_other_program"}  # fmt: skip
     assert set(profile["set-resources"]) == stages
 
 

@@ -88,6 +88,18 @@ def test_number_of_ranks_is_no_reason_to_make_anything_again(tiny):
     assert "Nothing to be done" in run.text
 
 
+def test_allowing_more_failures_is_no_reason_to_make_anything_again(tiny):
+    config = tiny.path / "config/config.yaml"
+    text, stamp = config.read_text(), config.stat()
+    try:
+        tiny.edit("config.yaml", "max_failed_fraction: 0.05", "max_failed_fraction: 0.5")
+        run = tiny.dry_run()
+    finally:
+        config.write_text(text)
+        os.utime(config, ns=(stamp.st_atime_ns, stamp.st_mtime_ns))
+    assert "Nothing to be done" in run.text
+
+
 def test_changed_protocol_remakes_the_stage_and_what_follows(tiny):
     config = tiny.path / "config/config.yaml"
     text, stamp = config.read_text(), config.stat()

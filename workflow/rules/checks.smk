@@ -16,6 +16,8 @@ rule verify:
         results=results_folder,
         sheet=SHEET,
         least_burn_in=config["liquid"]["least_burn_in"],
+        sampler=config["liquid"]["sampler"],
     shell:
         "nqe verify {params.results} --sheet {params.sheet} --least-burn-in {params.least_burn_in}"
+        " --sampler {params.sampler}"
         " > {log} 2>&1 && cp {log} {output}"

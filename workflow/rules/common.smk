@@ -21,10 +21,6 @@ from nqe_core.particle_files import source_files
 from nqe_core.relaxation_table import SHORT_BURN_IN, read_relaxation, relaxation_time
 from nqe_core.roles import FieldRoles, of_model as ensembles_of_model
 
-# one thread per process: samples are the parallelism, and threaded BLAS in every rank would oversubscribe the cores
-shell.prefix("export OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 NUMBA_NUM_THREADS=1; ")
-
-
 # --- configuration --------------------------------------------------------------------------------------------------
 
 
@@ -132,6 +128,7 @@ CAMPAIGN = config["campaign"]
 RESULTS = f"results/{CAMPAIGN}"
 SHEET = f"{REFERENCE}/campaign.tsv" if CAMPAIGN == REFERENCE else f"config/campaigns/{CAMPAIGN}.tsv"
 MODEL_FILE = "config/models.yaml"
+MAX_FAILED = str(config["max_failed_fraction"])  # a resource, no parameter: what is made does not depend on it
 
 
 def short_burn_ins(ensembles):
@@ -141,7 +138,7 @@ def short_burn_ins(ensembles):
     found = {}
     for row in ensembles.values():
         sampler = config["liquid"]["sampler"]
-        tau = relaxation_time(times, row.model, row.parent_temperature, row.n_particles, sampler)
+        tau = relaxation_time(times, row.model, row.parent_temperature, row.n_particles, sampler, row.swap_fraction)
         if not row.source and tau is not None and row.burn_in < SHORT_BURN_IN * tau:
             found[row.ensemble] = float(f"{row.burn_in / tau:.2g}")
     return found

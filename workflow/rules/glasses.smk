@@ -15,6 +15,7 @@ rule liquid:
         tasks=1,
         runtime=MINUTES["liquid"],
         mem_mb_per_cpu=MEGABYTES["liquid"],
+        max_failed=MAX_FAILED,
     params:
         row=sheet_row,
         model_parameters=model_parameters,
@@ -22,7 +23,6 @@ rule liquid:
         n_samples=samples_in_chunk,
         sampler=config["liquid"]["sampler"],
         root_seed=config["root_seed"],
-        max_failed=config["max_failed_fraction"],
         launcher=launcher,
     shell:
         "{params.launcher} nqe equilibrate --ranks {resources.tasks}"
@@ -34,7 +34,7 @@ rule liquid:
         " --burn-in {params.row[burn_in]} --spacing {params.row[spacing]}"
         " --swap-fraction {params.row[swap_fraction]}"
         " --sampler {params.sampler} --root-seed {params.root_seed}"
-        " --max-failed-fraction {params.max_failed} --output {output} 2> {log}"
+        " --max-failed-fraction {resources.max_failed} --output {output} 2> {log}"
 
 
 rule inherent_state:
@@ -51,15 +51,15 @@ rule inherent_state:
         tasks=1,
         runtime=MINUTES["inherent_state"],
         mem_mb_per_cpu=MEGABYTES["inherent_state"],
+        max_failed=MAX_FAILED,
     params:
         preparation=preparation_options,
         tolerance=config["quench"]["tolerance"],
-        max_failed=config["max_failed_fraction"],
         launcher=launcher,
     shell:
         "{params.launcher} nqe quench {input} --ranks {resources.tasks}"
         " {params.preparation} --tolerance {params.tolerance}"
-        " --max-failed-fraction {params.max_failed} --output {output} 2> {log}"
+        " --max-failed-fraction {resources.max_failed} --output {output} 2> {log}"
 
 
 rule glass_of_other_program:
@@ -74,6 +74,9 @@ rule glass_of_other_program:
         ensemble=one_of(READ),
     resources:
         tasks=1,
+        runtime=MINUTES["inherent_state"],
+        mem_mb_per_cpu=MEGABYTES["inherent_state"],
+        max_failed=MAX_FAILED,
     params:
         source=source_pattern,
         row=sheet_row,
@@ -82,7 +85,6 @@ rule glass_of_other_program:
         n_samples=samples_in_chunk,
         options=source_options,
         root_seed=config["root_seed"],
-        max_failed=config["max_failed_fraction"],
         launcher=launcher,
     shell:
         "{params.launcher} nqe read {params.source:q} --ranks {resources.tasks}"
@@ -90,4 +92,4 @@ rule glass_of_other_program:
         " --ensemble {wildcards.ensemble} --n-particles {params.row[n_particles]}"
         " --parent-temperature {params.row[parent_temperature]} --root-seed {params.root_seed}"
         " --first-sample {params.first_sample} --n-samples {params.n_samples} {params.options}"
-        " --max-failed-fraction {params.max_failed} --output {output} 2> {log}"
+        " --max-failed-fraction {resources.max_failed} --output {output} 2> {log}"

@@ -16,16 +16,16 @@ rule harmonic:
         tasks=1,
         runtime=MINUTES["harmonic"],
         mem_mb_per_cpu=MEGABYTES["harmonic"],
+        max_failed=MAX_FAILED,
     params:
         n_modes=n_modes,
         method=config["harmonic"]["method"],
         certify=config["harmonic"]["certify"],
-        max_failed=config["max_failed_fraction"],
         launcher=launcher,
     shell:
         "{params.launcher} nqe harmonic {input} --ranks {resources.tasks}"
         " --n-modes {params.n_modes} --method {params.method} --certify {params.certify}"
-        " --max-failed-fraction {params.max_failed} --output {output} 2> {log}"
+        " --max-failed-fraction {resources.max_failed} --output {output} 2> {log}"
 
 
 rule quartic:
@@ -41,15 +41,15 @@ rule quartic:
         tasks=1,
         runtime=MINUTES["quartic"],
         mem_mb_per_cpu=MEGABYTES["quartic"],
+        max_failed=MAX_FAILED,
     params:
         method=config["quartic"]["method"],
         tolerance=config["quartic"]["tolerance"],
-        max_failed=config["max_failed_fraction"],
         launcher=launcher,
     shell:
         "{params.launcher} nqe quartic {input.inherent_state} {input.harmonic} --ranks {resources.tasks}"
         " --method {params.method} --tolerance {params.tolerance}"
-        " --max-failed-fraction {params.max_failed} --output {output} 2> {log}"
+        " --max-failed-fraction {resources.max_failed} --output {output} 2> {log}"
 
 
 rule second_quartic:
@@ -66,15 +66,15 @@ rule second_quartic:
         tasks=1,
         runtime=MINUTES["second_quartic"],
         mem_mb_per_cpu=MEGABYTES["second_quartic"],
+        max_failed=MAX_FAILED,
     params:
         method=config["quartic"]["method"],
         tolerance=config["quartic"]["tolerance"],
-        max_failed=config["max_failed_fraction"],
         launcher=launcher,
     shell:
         "{params.launcher} nqe quartic {input.inherent_state} {input.harmonic} --ranks {resources.tasks}"
         " --after {input.quartic} --method {params.method} --tolerance {params.tolerance}"
-        " --max-failed-fraction {params.max_failed} --output {output} 2> {log}"
+        " --max-failed-fraction {resources.max_failed} --output {output} 2> {log}"
 
 
 rule cubic:
@@ -90,13 +90,13 @@ rule cubic:
         tasks=1,
         runtime=MINUTES["cubic"],
         mem_mb_per_cpu=MEGABYTES["cubic"],
+        max_failed=MAX_FAILED,
     params:
         starts=cubic_starts,
         method=config["cubic"]["method"],
         tolerance=config["cubic"]["tolerance"],
-        max_failed=config["max_failed_fraction"],
         launcher=launcher,
     shell:
         "{params.launcher} nqe cubic {input.inherent_state} {input.quartic} --ranks {resources.tasks}"
         " --starts {params.starts} --method {params.method} --tolerance {params.tolerance}"
-        " --max-failed-fraction {params.max_failed} --output {output} 2> {log}"
+        " --max-failed-fraction {resources.max_failed} --output {output} 2> {log}"

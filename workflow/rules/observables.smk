@@ -21,12 +21,12 @@ rule observables:
         tasks=1,
         runtime=MINUTES["observables"],
         mem_mb_per_cpu=MEGABYTES["observables"],
+        max_failed=MAX_FAILED,
     params:
-        max_failed=config["max_failed_fraction"],
         launcher=launcher,
     shell:
         "{params.launcher} nqe observables {input} --ranks {resources.tasks}"
-        " --max-failed-fraction {params.max_failed} --output {output} 2> {log}"
+        " --max-failed-fraction {resources.max_failed} --output {output} 2> {log}"
 
 
 rule gather:

@@ -4,7 +4,10 @@
 # makes   nothing; it defines MINUTES and MEGABYTES, by stage
 
 import math
+import re
 from functools import partial
+
+from snakemake.exceptions import WorkflowError
 
 from nqe_core.cost import memory_mb, read_measurements, seconds_per_sample
 
@@ -18,16 +21,26 @@ UNMEASURED_MINUTES, UNMEASURED_MB = 60, 2000  # of a model of one's own
 
 def ranks(stage):
     """How many ranks the profile gives to a stage."""
-    chosen = workflow.resource_settings.overwrite_resources.get(stage, {})
-    return int(chosen["tasks"].value) if "tasks" in chosen else 1
+    # as a module of another Snakefile the rules, and so the profile's keys, have a prefix
+    names = [
+        name
+        for name in workflow.resource_settings.overwrite_resources
+        if re.fullmatch(rf"((?!second_)[^_]+_)?{stage}", name)
+    ]
+    chosen = workflow.resource_settings.overwrite_resources[names[0]] if names else {}
+    if "tasks" not in chosen:
+        return 1
+    try:
+        return int(chosen["tasks"].value)
+    except (TypeError, ValueError, WorkflowError):
+        stop(f"tasks of rule {names[0]} must be a number: run times are worked out from it")
 
 
 def minutes(stage, wildcards, attempt):
     """Time limit of a chunk, from the measured cost of its samples."""
     measured = "quartic" if stage == "second_quartic" else stage
-    try:
-        seconds = seconds_per_sample(ENSEMBLES[wildcards.ensemble], measured, COSTS, config["quench"]["cooling_start"])
-    except InputError:
+    seconds = seconds_per_sample(ENSEMBLES[wildcards.ensemble], measured, COSTS, config["quench"]["cooling_start"])
+    if not math.isfinite(seconds):
         return min(MOST_MINUTES, UNMEASURED_MINUTES * attempt)
     limit = START_UP_MINUTES + TIME_MARGIN * seconds * samples_in_chunk(wildcards) / ranks(stage) / 60.0
     return min(MOST_MINUTES, max(LEAST_MINUTES, math.ceil(limit)) * attempt)
@@ -36,10 +49,8 @@ def minutes(stage, wildcards, attempt):
 def megabytes(stage, wildcards, attempt):
     """Memory of one rank."""
     measured = "quartic" if stage == "second_quartic" else stage
-    try:
-        needed = MEMORY_MARGIN * memory_mb(ENSEMBLES[wildcards.ensemble], measured, COSTS)
-    except InputError:
-        needed = UNMEASURED_MB
+    needed = MEMORY_MARGIN * memory_mb(ENSEMBLES[wildcards.ensemble], measured, COSTS)
+    needed = needed if math.isfinite(needed) else UNMEASURED_MB
     return max(LEAST_MB, math.ceil(needed)) * attempt
 
 

@@ -12,21 +12,23 @@ from nqe_core import statistics
 from nqe_core.statistics import Estimate
 
 EXPONENT_TOLERANCE = 0.1  # relative, of exponents read from log-log plots
-AGREES, BORDERLINE, DIFFERS, TOO_FEW, HOLDS = "agrees", "borderline", "differs", "too few samples", "holds"
-VERDICTS = (AGREES, BORDERLINE, DIFFERS, TOO_FEW, HOLDS)
+AGREES, BORDERLINE, DIFFERS, TOO_FEW = "agrees", "borderline", "differs", "too few samples"
+HOLDS, NOT_COMPARABLE = "holds", "not comparable"
+VERDICTS = (AGREES, BORDERLINE, DIFFERS, TOO_FEW, HOLDS, NOT_COMPARABLE)
 
 RULE = (
-    "Rule: our 95 % interval inside the accepted range is \"agrees\", outside it \"differs\"; one that reaches over an "
-    "end of the range is \"borderline\", unless it is wider than the range: \"too few samples\", with the number of "
-    "samples for which the interval would be as narrow as the range (or, where there is none yet, with that for a "
+    "Rule: our 95 % interval inside the accepted range is \"agrees\", outside it \"differs\"; one that reaches over "
+    "an end of the range is \"borderline\", unless it is wider than the range: \"too few samples\", with the number "
+    "of samples for which the interval would be as narrow as the range (or, where there is none yet, with that for a "
     "first one). \"Holds\" are inputs and theorems: they check the software, not the paper, and one sample can break "
-    "them. The accepted range is the paper's own statistical uncertainty where its ensemble gives one (Fig. 8), "
-    "otherwise a stated tolerance. Errors are bootstrap errors (standard errors for means, Wilson intervals for "
-    "shares) that take Monte Carlo walkers, not samples, as independent: whole walkers are drawn with replacement, "
-    "since samples of one walker resemble each other where its relaxation is slow; intervals from few walkers are "
-    "widened as Student's are, fewer than four walkers give none, and where none or all of the samples count for a "
-    "share, each walker is taken for one sample. Ensembles of several box sizes share an exponent and have an "
-    "amplitude each. A single sample's number (Fig. 3) has no error."
+    "them; liquids that are not in equilibrium are \"not comparable\". The accepted range is the paper's own "
+    "statistical uncertainty where its ensemble gives one (Fig. 8), otherwise a stated tolerance. Errors are "
+    "bootstrap errors (standard errors for means, Wilson intervals for shares) that take Monte Carlo walkers, not "
+    "samples, as independent: whole walkers are drawn with replacement, since samples of one walker resemble each "
+    "other where its relaxation is slow; intervals from few walkers are widened as Student's are, fewer than four "
+    "walkers give none, and where none or all of the samples count for a share, each walker is taken for one sample. "
+    "Ensembles of several box sizes share an exponent and have an amplitude each. A single sample's number (Fig. 3) "
+    "has no error."
 )  # fmt: skip
 
 
@@ -53,6 +55,8 @@ class Claim:
         Ours is a share of the samples (its interval shrinks faster than 1/sqrt(n) where nearly all or none count).
     tail : bool
         Ours is fitted to the lowest samples of the ensemble (`laws.tail_share`), whose number is what counts.
+    comparable : bool
+        Ours is of liquids in equilibrium, as the paper's are.
     check : bool
         An input of ours or a theorem: tells that the software is right, and nothing of the paper.
     """
@@ -67,11 +71,14 @@ class Claim:
     share: bool = False
     tail: bool = False
     check: bool = False
+    comparable: bool = True
 
     @property
     def verdict(self) -> str:
         """Whether our number is the paper's: by the interval rule that `RULE` states."""
         ours, (low, high) = self.ours, self.accepted
+        if not self.comparable:
+            return NOT_COMPARABLE
         if not ours.known or ours.count < self.least_samples:
             return TOO_FEW
         if self.check:

@@ -16,7 +16,7 @@ from dataclasses import replace
 import laws
 import numpy as np
 import pandas as pd
-from campaign_data import equilibrium_note
+from campaign_data import NOT_IN_EQUILIBRIUM, equilibrium_note
 from claim import EXPONENT_TOLERANCE, Claim, around
 
 from nqe_core import statistics
@@ -38,7 +38,7 @@ def all_claims(samples: pd.DataFrame, models: dict[str, Model]) -> list[Claim]:
     fine = samples[samples["fine"]]
     parts = (moduli(fine, models), localisation(fine), softest(fine), pairs(fine), convergence(fine), cubic(fine),
              bound(fine), couplings(fine), supporting(fine), densities(fine), sizes(fine))  # fmt: skip
-    return [claim for part in parts for claim in part]
+    return [replace(claim, comparable=NOT_IN_EQUILIBRIUM not in claim.ensembles) for part in parts for claim in part]
 
 
 def _of(samples: pd.DataFrame, family: str, dimension: int) -> pd.DataFrame:

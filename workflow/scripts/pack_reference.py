@@ -54,9 +54,8 @@ def _pack_tables(results: Path, rows: dict[str, Ensemble], new: Path) -> dict[st
     pairs = FieldRoles.of(rows.values()).pair
     packed = {}
     for name in rows:
-        chunks = sorted(
-            path for path in (results / name / "observables").glob("[0-9]*.parquet") if "." not in path.stem
-        )
+        folder = results / name / "observables"
+        chunks = [path for chunk in rows[name].chunks if (path := folder / f"{chunk}.parquet").exists()]
         if chunks:
             extra = _second_overlaps(results / name) if name in pairs else {}
             packed[name] = packed_tables.pack_tables(chunks, new / f"{name}.parquet", extra)

@@ -39,6 +39,8 @@ COMBINATIONS = {
 }
 
 
+NOT_IN_EQUILIBRIUM = "not in equilibrium"
+
 # Burn-ins, in relaxation times, of the ensembles whose liquids are not in equilibrium.
 _short_burn_ins: ContextVar[Mapping[str, float]] = ContextVar("short_burn_ins", default=MappingProxyType({}))
 
@@ -56,7 +58,7 @@ def not_in_equilibrium(burn_ins: Mapping[str, float]) -> Iterator[None]:
 def equilibrium_note(part: pd.DataFrame) -> str:
     """ " (not in equilibrium)" where none of a table's ensembles is, else nothing."""
     names = set(part["ensemble"])
-    return " (not in equilibrium)" if names and names <= _short_burn_ins.get().keys() else ""
+    return f" ({NOT_IN_EQUILIBRIUM})" if names and names <= _short_burn_ins.get().keys() else ""
 
 
 def read_models(path: str | Path) -> dict[str, Model]:
@@ -192,7 +194,7 @@ def counts(samples: pd.DataFrame, used: pd.DataFrame) -> str:
             left_out = len(part) - int(part["fine"].sum())
             remarks = [f"{left_out} failed, left out"] if left_out else []
             if (burn_in := _short_burn_ins.get().get(name)) is not None:
-                remarks.append(f"burn-in of {burn_in:g} relaxation times: not in equilibrium")
+                remarks.append(f"burn-in of {burn_in:g} relaxation times: {NOT_IN_EQUILIBRIUM}")
             text = f"{label(part)}: n = {(used['ensemble'] == name).sum()}"
             parts.append(text + (f" ({'; '.join(remarks)})" if remarks else ""))
     return "Samples: " + "; ".join(parts) + "."

@@ -24,6 +24,7 @@ CLASSES = {
     "borderline": "borderline",
     "too few samples": "few",
     "holds": "few",
+    "not comparable": "few",
 }
 
 
