@@ -156,7 +156,7 @@ def test_a_model_of_one_s_own_is_planned_with_guessed_run_times(workdir):
 
 def test_ranks_of_a_profile_must_be_a_number(workdir):
     run = workdir.dry_run("--set-resources", "liquid:tasks=2 if attempt == 1 else 4")
-    assert run.status != 0 and "tasks of rule liquid must be a number" in run.text
+    assert run.status != 0 and "set-resources: liquid: tasks must be a number" in run.text
 
 
 @pytest.mark.parametrize("profile", ["slurm", "slurm-accounting"])

@@ -21,7 +21,7 @@ UNMEASURED_MINUTES, UNMEASURED_MB = 60, 2000  # of a model of one's own
 
 def ranks(stage):
     """How many ranks the profile gives to a stage."""
-    # as a module of another Snakefile the rules, and so the profile's keys, have a prefix
+    # in a module of another Snakefile they, and so the profile's keys, have a prefix
     names = [
         name
         for name in workflow.resource_settings.overwrite_resources
@@ -33,7 +33,7 @@ def ranks(stage):
     try:
         return int(chosen["tasks"].value)
     except (TypeError, ValueError, WorkflowError):
-        stop(f"tasks of rule {names[0]} must be a number: run times are worked out from it")
+        stop(f"set-resources: {names[0]}: tasks must be a number: run times are worked out from it")
 
 
 def minutes(stage, wildcards, attempt):
