@@ -24,8 +24,8 @@ def draw(observables, models, inherent_state, harmonic, quartic, second_quartic,
     pair, phonon = _pair(samples, paths), _phonon(samples, paths)
 
     made, axes = style.field_panels(2.7, 2, 2)
-    titles = (r"harmonic mode $\hat\psi$", r"quartic modes $\hat\pi_4$", r"harmonic mode $\hat\psi$",
-              r"quartic mode $\hat\pi_4$")  # fmt: skip
+    titles = (rf"harmonic mode $\hat\psi$, {_box(pair.spot)}", r"quartic modes $\hat\pi_4$",
+              rf"harmonic mode $\hat\psi$, {_box(phonon.spot)}", r"quartic mode $\hat\pi_4$")  # fmt: skip
     scenes = [_pair_scene(pair.spot), _phonon_scene(phonon.spot)]
     for panels, scene in zip(axes, scenes, strict=True):
         _draw_row(panels, scene)
@@ -97,6 +97,11 @@ def _phonon(samples, paths):
         if choice := selection.choose(ranking, paths):
             return choice
     raise InputError("figure 1 needs finished samples with harmonic and quartic modes; none were given")
+
+
+def _box(spot) -> str:
+    n_particles, dimension = spot.positions.shape
+    return f"{dimension}D, $N$ = {n_particles}"
 
 
 def _name(row) -> str:

@@ -44,8 +44,8 @@ def draw(observables, models, pdf, png, caption=None):
         "Figure 9. Coefficients of cubic and quartic modes.",
         "(a) Size of the field U4:pi4pi4pi4/chi4. (b) Shear-strain coupling and (c) quartic coefficient of cubic modes "
         "against their frequency: samples as points (where there are many, every k-th), running medians with 95 % "
-        f"bootstrap bands as lines, of each N with {LEAST_OF_A_SIZE} samples (circles, squares, triangles: growing N) "
-        "or, where none has as many, of all. Exponents of omega_3 over the softer half of every N: "
+        f"bootstrap intervals, of each N with {LEAST_OF_A_SIZE} samples (circles, squares, triangles, from pale to "
+        "dark: growing N) or, where none has as many, of all. Exponents of omega_3 over the softer half of every N: "
         f"{_exponents(chosen)}. {_below_axes(chosen)}(d) tau^2 against kappa chi of cubic modes in every dimension "
         "(points and running medians; line: the bound tau^2 = 3 kappa chi) and (e) of quartic modes. (f) Quartic "
         f"coefficient of quartic modes. Histograms (a, e, f): {main}D IPL, n = {len(part)} "
@@ -84,20 +84,19 @@ def _by_dimension(panel, chosen, x, y, legend: str | None, by_size: bool = False
     for dimension, rows in chosen.groupby("dimension"):
         colour = style.DIMENSION_COLOURS[int(dimension)]
         horizontal, vertical = x(rows).to_numpy(), y(rows).to_numpy()
-        thin, curves = max(1, len(rows) // 1000), []  # enough to show the spread
+        thin = max(1, len(rows) // 1000)  # enough to show the spread
         style.scatter(panel, horizontal[::thin], vertical[::thin], colour, size=2.0, alpha=0.3)
         # at one frequency large boxes have other coefficients than small ones: a median of all would follow the sizes
         sizes = sorted(rows["n_particles"].unique()) if by_size else [None]
         sizes = [size for size in sizes if (rows["n_particles"] == size).sum() >= LEAST_OF_A_SIZE] or [None]
-        for marker, size in zip(SIZE_MARKERS, sizes, strict=False):
+        for marker, shade, size in zip(SIZE_MARKERS, style.shades(colour, len(sizes)), sizes, strict=False):
             of_size = np.ones(len(rows), dtype=bool) if size is None else (rows["n_particles"] == size).to_numpy()
             curve = statistics.running_median(
                 horizontal[of_size], vertical[of_size], bins=8 if by_size else 12, blocks=rows["block"][of_size]
             )
             errors = np.abs(np.stack([curve.median - curve.low, curve.high - curve.median]))
-            panel.errorbar(curve.x, curve.median, errors, color=colour, marker=marker, ms=3, lw=0.9, mec="white", mew=0.4,
-                           elinewidth=0.8, label=None if curves else f"{dimension}D", zorder=4)  # fmt: skip
-            curves.append(size)
+            panel.errorbar(curve.x, curve.median, errors, color=shade, marker=marker, ms=3, lw=0.9, mec=colour, mew=0.4,
+                           elinewidth=0.8, label=f"{dimension}D" if size == sizes[-1] else None, zorder=4)  # fmt: skip
         xs.append(horizontal)
         ys.append(vertical)
     style.logarithmic(panel)

@@ -11,7 +11,7 @@ matplotlib.use("Agg")
 
 import matplotlib.pyplot as plt
 import numpy as np
-from matplotlib.colors import LogNorm
+from matplotlib.colors import LogNorm, to_rgb
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 SINGLE, DOUBLE = 3.4, 7.0  # widths in inches
@@ -174,6 +174,12 @@ def temperature_colours(temperatures) -> dict[float, str]:
     palette = {1: [RED], 2: [BLUE, RED], 3: [BLUE, GREEN, RED]}.get(len(order))
     palette = palette or [BLUE, SKY, GREEN, ORANGE, RED, PURPLE][: len(order)]
     return dict(zip(order, palette, strict=False))
+
+
+def shades(colour: str, count: int) -> list[tuple[float, float, float]]:
+    """A colour in so many strengths, from pale to its own."""
+    strengths = np.linspace(0.45, 1.0, count) if count > 1 else [1.0]
+    return [tuple(1.0 - strength * (1.0 - np.array(to_rgb(colour)))) for strength in strengths]
 
 
 def scatter(axes, x, y, colour, marker="o", size=4.0, label=None, hollow=False, zorder=2, alpha=0.8):
