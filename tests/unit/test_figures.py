@@ -268,7 +268,7 @@ def test_shares_above_the_bound_are_compared_at_the_largest_size_and_others_near
     counts = {8000: 20, 3000: 50, 2000: 150, 500: 400}  # N: samples; 3000 has too few, 500 is too small
     sizes = np.repeat(list(counts), list(counts.values()))
     samples = pd.DataFrame({"n_particles": sizes, "block": np.arange(sizes.size)})
-    samples = samples.assign(family="POLY", dimension=3, parent_temperature=0.5, cubic_asymmetry=0.9)
+    samples = samples.assign(ensemble="poly", family="POLY", dimension=3, parent_temperature=0.5, cubic_asymmetry=0.9)
     rows = [claim for claim in claims.bound(samples) if "T_p = 0.5" in claim.ensembles]
     assert [(row.ensembles.split("= ")[-1], row.ours.count) for row in rows] == [("8000", 20), ("2000", 150)]
 
