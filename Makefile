@@ -48,11 +48,11 @@ verify: figures  ## check every file of the campaign against the sheet and its c
 	@$(SNAKEMAKE) --config campaign=$(CAMPAIGN) --forcerun verify --until verify -- verify
 
 test: $(FULL)  ## run the whole test suite
-	@nqe warmup 2> /dev/null  # kernels of changed sources, which tests with time limits should not wait for
+	@nqe warmup  # kernels of changed sources, which tests with time limits should not wait for
 	@python -m pytest
 
 test-cluster: $(FULL)  ## the part of the suite that starts a SLURM and disturbs its jobs
-	@nqe warmup 2> /dev/null
+	@nqe warmup
 	@python -m pytest tests/cluster
 
 test-fast: $(FULL)  ## run the tests that take seconds
