@@ -112,15 +112,13 @@ def _check_measurements(path: Path, measured: tuple[Measurement, ...]) -> None:
 
 
 def _of(measured: tuple[Measurement, ...], stage: str, ensemble: Ensemble) -> list[Measurement]:
-    """Measurements of a stage and model at the nearest temperature, by N."""
+    """Measurements of a stage and model at the nearest temperature, by N; none where the model was not measured."""
     found = [line for line in measured if (line.stage, line.model) == (stage, ensemble.model)]
-    if not found:
-        raise InputError(f"ensemble {ensemble.ensemble!r}: no cost of {stage} of model {ensemble.model!r} was measured")
 
     def distance(line: Measurement) -> float:
         return abs(math.log(line.parent_temperature / ensemble.parent_temperature))
 
-    nearest = min(map(distance, found))
+    nearest = min(map(distance, found), default=0.0)
     return sorted((line for line in found if distance(line) < nearest + 1e-9), key=lambda line: line.n_particles)
 
 
@@ -130,8 +128,10 @@ def at_size(points: list[tuple[int, float]], n: int) -> float:
     Parameters
     ----------
     points : list of (N, value)
-        In ascending order of N; a single one is taken to grow as N.
+        In ascending order of N; a single one is taken to grow as N, and none gives NaN.
     """
+    if not points:
+        return math.nan
     if len(points) == 1:
         return points[0][1] * n / points[0][0]
     upper = next((k for k in range(1, len(points)) if points[k][0] >= n), len(points) - 1)
@@ -148,8 +148,6 @@ def seconds_per_sample(
     """Core-seconds that one stage takes for one sample; NaN where the model was not measured."""
 
     def value(name: str) -> float:
-        if not any((line.stage, line.model) == (name, ensemble.model) for line in measured):
-            return math.nan
         points = [(line.n_particles, line.seconds) for line in _of(measured, name, ensemble)]
         return at_size(points, ensemble.n_particles)
 
@@ -166,13 +164,11 @@ def seconds_per_sample(
 
 def memory_mb(ensemble: Ensemble, stage: str, measured: tuple[Measurement, ...]) -> float:
     """Resident size of one rank at work on one stage; NaN where the model was not measured."""
-    if not any((line.stage, line.model) == (stage, ensemble.model) for line in measured):
-        return math.nan
     points = [(line.n_particles, line.memory_mb) for line in _of(measured, stage, ensemble)]
     if len(points) == 1:
         return points[0][1]
     # a process has a size of its own: below the smallest measured size nothing is gained
-    return at_size(points, max(ensemble.n_particles, points[0][0]))
+    return at_size(points, max([ensemble.n_particles, *(n for n, _ in points[:1])]))
 
 
 def bytes_per_sample(ensemble: Ensemble) -> float:
