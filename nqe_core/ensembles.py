@@ -10,7 +10,7 @@ import csv
 import hashlib
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from nqe_core.errors import InputError
 from nqe_core.file_schema import STAGES
 from nqe_core.models import MODELS, Model
 from nqe_core.particle_files import parse_diameters
-from nqe_core.relaxation_table import read_relaxation, relaxation_time
+from nqe_core.relaxation_table import SHORT_BURN_IN, read_relaxation, relaxation_time
 
 # what a row says about a liquid, and what it must say where glasses are read instead
 WITHOUT_LIQUID = {"samples_per_walker": 1, "cooling_rate": 0.0, "swap_fraction": 0.0, "burn_in": 0, "spacing": 0}
@@ -198,6 +198,19 @@ def random_stream(root_seed: int, ensemble: str, stage: str, *address: int) -> n
 def relaxation_table(sheet: str | Path) -> Path:
     """The relaxation times that a sheet counts in: config/relaxation.tsv for config/campaigns/*.tsv."""
     return Path(sheet).resolve().parent.parent / "relaxation.tsv"
+
+
+def short_burn_ins(rows: Iterable[Ensemble], table: Path, sampler: str) -> dict[str, float]:
+    """Burn-ins, in relaxation times to two digits, of the ensembles whose liquids cannot be in equilibrium.
+
+    Nothing is said of samples that were read, and where the table or its line for a liquid is missing.
+    """
+    times, found = read_relaxation(table) if table.exists() else (), {}
+    for row in rows:
+        tau = relaxation_time(times, row.model, row.parent_temperature, row.n_particles, sampler, row.swap_fraction)
+        if not row.source and tau is not None and row.burn_in < SHORT_BURN_IN * tau:
+            found[row.ensemble] = float(f"{row.burn_in / tau:.2g}")
+    return found
 
 
 def read_sheet(

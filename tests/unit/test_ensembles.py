@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nqe_core.ensembles import Ensemble, random_stream, read_sheet, walkers
+from nqe_core.ensembles import Ensemble, random_stream, read_sheet, short_burn_ins, walkers
 from nqe_core.errors import InputError
 from nqe_core.relaxation_table import Measured, add_to_table
 
@@ -86,6 +86,14 @@ def test_a_time_too_long_to_be_measured_is_refused(tmp_path):
     path = sheet_with_times(tmp_path, {"burn_in": "12tau"}, replace(TIMES, tau_overlap=math.inf))
     with pytest.raises(InputError, match="was too long to be measured"):
         read_sheet(path)
+
+
+def test_short_burn_ins_are_found_and_nothing_is_said_of_the_unknown(tmp_path):
+    path = sheet_with_times(tmp_path, {"burn_in": "4.2tau"})
+    (row,), table = read_sheet(path), tmp_path / "relaxation.tsv"
+    assert short_burn_ins([row], table, "hybrid") == {row.ensemble: 4.2}
+    assert short_burn_ins([replace(row, burn_in=5 * row.burn_in)], table, "hybrid") == {}
+    assert short_burn_ins([row], table, "metropolis") == short_burn_ins([row], tmp_path / "none", "hybrid") == {}
 
 
 def test_relaxation_times_without_a_table(tmp_path):

@@ -14,11 +14,10 @@ import yaml
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import best_match
 
-from nqe_core.ensembles import check_seed, read_sheet, relaxation_table
+from nqe_core.ensembles import check_seed, read_sheet, relaxation_table, short_burn_ins
 from nqe_core.errors import InputError
 from nqe_core.models import Model
 from nqe_core.particle_files import source_files
-from nqe_core.relaxation_table import SHORT_BURN_IN, read_relaxation, relaxation_time
 from nqe_core.roles import FieldRoles, of_model as ensembles_of_model
 
 # --- configuration --------------------------------------------------------------------------------------------------
@@ -129,26 +128,14 @@ RESULTS = f"results/{CAMPAIGN}"
 SHEET = f"{REFERENCE}/campaign.tsv" if CAMPAIGN == REFERENCE else f"config/campaigns/{CAMPAIGN}.tsv"
 MODEL_FILE = "config/models.yaml"
 MAX_FAILED = str(config["max_failed_fraction"])  # a resource, no parameter: what is made does not depend on it
-
-
-def short_burn_ins(ensembles):
-    """Burn-ins, in relaxation times, of the ensembles whose liquids cannot be in equilibrium: captions name them."""
-    table = Path("config/relaxation.tsv") if CAMPAIGN == REFERENCE else relaxation_table(SHEET)
-    times = read_relaxation(table) if table.exists() else ()
-    found = {}
-    for row in ensembles.values():
-        sampler = config["liquid"]["sampler"]
-        tau = relaxation_time(times, row.model, row.parent_temperature, row.n_particles, sampler, row.swap_fraction)
-        if not row.source and tau is not None and row.burn_in < SHORT_BURN_IN * tau:
-            found[row.ensemble] = float(f"{row.burn_in / tau:.2g}")
-    return found
-
+RELAXATION = Path("config/relaxation.tsv") if CAMPAIGN == REFERENCE else relaxation_table(SHEET)
 
 try:
     MODELS = load_models(MODEL_FILE)
     ENSEMBLES = load_sheet(SHEET, MODELS)
     SOURCES = {} if CAMPAIGN == REFERENCE else load_sources(ENSEMBLES)
-    SHORT_BURN_INS = short_burn_ins(ENSEMBLES)
+    # whose liquids are not in equilibrium: captions and the scorecard name them
+    SHORT_BURN_INS = short_burn_ins(ENSEMBLES.values(), RELAXATION, config["liquid"]["sampler"])
 except InputError as error:
     stop(error)
 
