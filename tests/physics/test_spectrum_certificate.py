@@ -15,27 +15,24 @@ from nqe_core.models import MODELS
 from nqe_core.spectrum_certificate import certify, eigenvalues_below
 
 
+def quenched(name: str, n_particles: int, seed: int, **options) -> Interactions:
+    """From random positions."""
+    model, rng = MODELS[name], np.random.default_rng(seed)
+    length = model.box_length(n_particles)
+    positions = rng.random((n_particles, model.dimension)) * length
+    start = Configuration(positions, model.draw_diameters(n_particles, rng), length)
+    return Interactions.of(quench(start, model, **options).configuration, model)
+
+
 @pytest.fixture(scope="module", params=[("ipl2d", 100), ("ipl3d", 150)], ids=["2D", "3D"])
 def interactions(request):
-    name, n_particles = request.param
-    model, rng = MODELS[name], np.random.default_rng(3)
-    length = model.box_length(n_particles)
-    start = Configuration(
-        rng.random((n_particles, model.dimension)) * length, model.draw_diameters(n_particles, rng), length
-    )
-    return Interactions.of(quench(start, model).configuration, model)
+    return quenched(*request.param, seed=3)
 
 
-@pytest.fixture(scope="module", params=[("ipl2d", 64), ("ipl3d", 64)], ids=["2D", "3D"])
+@pytest.fixture(scope="module", params=["ipl2d", "ipl3d"], ids=["2D", "3D"])
 def saddle(request):
     """On the way to an inherent state: several negative eigenvalues."""
-    name, n_particles = request.param
-    model, rng = MODELS[name], np.random.default_rng(4)
-    length = model.box_length(n_particles)
-    start = Configuration(
-        rng.random((n_particles, model.dimension)) * length, model.draw_diameters(n_particles, rng), length
-    )
-    return Interactions.of(quench(start, model, tolerance=0.3, polish=False).configuration, model)
+    return quenched(request.param, 64, seed=4, tolerance=0.3, polish=False)
 
 
 def without_first(modes):

@@ -45,7 +45,7 @@ def test_dry_run_plans_one_job_per_chunk_and_stage(workdir, campaign):
     run = workdir.dry_run(campaign=campaign)
     seconds = children_seconds() - start
     assert run.status == 0, run.text[-3000:]
-    if campaign == "paper":  # the whole of Table I must stay easy to plan: 1,100 chunks for the price of some dozens
+    if campaign == "paper":  # the whole of Table I must stay easy to plan: a hundred times as many chunks as tiny has
         start = children_seconds()
         workdir.dry_run(campaign="tiny")
         assert seconds < 30 * (children_seconds() - start)

@@ -88,27 +88,25 @@ def test_number_of_ranks_is_no_reason_to_make_anything_again(tiny):
     assert "Nothing to be done" in run.text
 
 
-def test_allowing_more_failures_is_no_reason_to_make_anything_again(tiny):
+def planned_with(tiny, old, new):
+    """Dry run with another config.yaml, which is put back, its time stamp kept."""
     config = tiny.path / "config/config.yaml"
     text, stamp = config.read_text(), config.stat()
     try:
-        tiny.edit("config.yaml", "max_failed_fraction: 0.05", "max_failed_fraction: 0.5")
-        run = tiny.dry_run()
+        tiny.edit("config.yaml", old, new)
+        return tiny.dry_run()
     finally:
         config.write_text(text)
         os.utime(config, ns=(stamp.st_atime_ns, stamp.st_mtime_ns))
+
+
+def test_allowing_more_failures_is_no_reason_to_make_anything_again(tiny):
+    run = planned_with(tiny, "max_failed_fraction: 0.05", "max_failed_fraction: 0.5")
     assert "Nothing to be done" in run.text
 
 
 def test_changed_protocol_remakes_the_stage_and_what_follows(tiny):
-    config = tiny.path / "config/config.yaml"
-    text, stamp = config.read_text(), config.stat()
-    try:
-        tiny.edit("config.yaml", "  tolerance: 1.0e-8\n\ncubic", "  tolerance: 1.0e-7\n\ncubic")
-        run = tiny.dry_run()
-    finally:
-        config.write_text(text)
-        os.utime(config, ns=(stamp.st_atime_ns, stamp.st_mtime_ns))
+    run = planned_with(tiny, "  tolerance: 1.0e-8\n\ncubic", "  tolerance: 1.0e-7\n\ncubic")
     chunks = sum(row.n_chunks for row in ENSEMBLES.values())
     assert run.count("quartic") == run.count("cubic") == run.count("observables") == chunks
     assert run.count("liquid") == run.count("inherent_state") == run.count("harmonic") == 0
