@@ -6,9 +6,10 @@ import io
 import os
 import time
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from threading import Thread
 from typing import TextIO
 
 from nqe_core import stages
@@ -37,9 +38,25 @@ def compile_kernels(log: TextIO, processes: int | None = None) -> None:
     """
     cores = processes or len(os.sched_getaffinity(0))
     # fresh processes: one that was forked would share files and threads of this one
-    with ProcessPoolExecutor(min(cores, len(GROUPS)), mp_context=get_context("spawn")) as pool:
+    fresh = get_context("spawn")
+    with ProcessPoolExecutor(min(cores, len(GROUPS)), mp_context=fresh, initializer=end_with_parent) as pool:
         for done in as_completed([pool.submit(_compile_for, models) for models in GROUPS]):
             print(*done.result(), sep="\n", file=log, flush=True)
+
+
+def end_with_parent() -> None:
+    """Make this worker process end when the one that started it does, also when that one is killed.
+
+    Without this it waits for ever for work: the other workers hold its queue open.
+    """
+    parent = parent_process()
+
+    def wait() -> None:
+        if parent is not None:
+            parent.join()
+            os._exit(1)
+
+    Thread(target=wait, daemon=True).start()
 
 
 def _compile_for(models: tuple[str, ...]) -> list[str]:

@@ -1,7 +1,8 @@
-"""The warm-up leaves nothing to compile for a campaign's first jobs."""
+"""The warm-up leaves nothing to compile for a campaign's first jobs, and no process behind."""
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 
@@ -41,3 +42,23 @@ def test_a_liquid_after_the_warmup_compiles_nothing(sampler, tmp_path):
     done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
     assert done.returncode == 0, done.stderr
     assert not done.stdout.strip()
+
+
+KILLED = """
+import os, signal, time
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+
+from nqe_core.warmup import end_with_parent
+
+pool = ProcessPoolExecutor(2, mp_context=get_context("spawn"), initializer=end_with_parent)
+for started in [pool.submit(time.sleep, 1), pool.submit(time.sleep, 1)]:
+    started.result()
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_workers_end_when_their_parent_is_killed():
+    # waits for all that hold the output open, the workers too
+    done = subprocess.run([sys.executable, "-c", KILLED], capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == -signal.SIGKILL, done.stderr
