@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from nqe_core.file_schema import SCHEMA_VERSION, UNITS, UNREPRODUCIBLE, Field, missing_row, stage_fields
+from nqe_core.reference import package_versions
 from nqe_core.storage import ChunkReader, check_same_samples
 from nqe_core.version import git_commit, version
 
@@ -25,6 +26,10 @@ Pause = Callable[[], None]  # called often; raises to interrupt
 
 # what a failing solver raises: overflow and the like, singular matrices, ARPACK's and SuperLU's complaints
 NUMERICAL_ERRORS = (ArithmeticError, np.linalg.LinAlgError, RuntimeError)
+
+# attributes that say by what rows were made: another commit or package does not make finished rows useless
+MADE_BY = ("git_commit", "packages")
+NOT_RECORDED = "not recorded"  # packages of files that were made before they had this attribute
 
 
 class SampleFailure(Exception):
@@ -74,7 +79,7 @@ class Job:
         return self._fingerprint(attributes) == self.fingerprint
 
     def _fingerprint(self, attributes: dict) -> str:
-        kept = {key: attributes.get(key) for key in self.attributes if key != "git_commit"}
+        kept = {key: attributes.get(key) for key in self.attributes if key not in MADE_BY}
         text = json.dumps([self.stage, kept, [field.name for field in self.fields], SCHEMA_VERSION], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
 
@@ -127,7 +132,22 @@ def job_attributes(stage: str, source: dict, algorithm: str, parameters: dict, i
         "inputs": inputs,
         "version": version(),
         "git_commit": git_commit(),
+        "packages": package_versions(),
     }
+
+
+def packages_behind(attributes: dict, inputs: Iterable[dict]) -> str:
+    """Packages of a file and of all that it was computed from, each environment once: a stage may have had another.
+
+    Parameters
+    ----------
+    attributes : dict
+        Those of the file.
+    inputs : iterable of dict
+        Attributes of the files read.
+    """
+    environments = [text for given in inputs for text in given.get("packages", NOT_RECORDED).split("; ")]
+    return "; ".join(dict.fromkeys([*environments, attributes["packages"]]))
 
 
 def allowed_failures(n_samples: int, share: float) -> int:
@@ -203,7 +223,7 @@ def sample_job(
     compute: Callable[..., dict],
     *,
     fields: tuple[Field, ...] | None = None,
-    constants: Callable[[int], dict] | None = None,
+    constants: Callable[[dict[str, ChunkReader], int], dict] | None = None,
 ) -> Job:
     """A job whose units are single samples.
 
@@ -220,7 +240,7 @@ def sample_job(
     fields : tuple of Field, optional
         Datasets; by default those of the stage's schema.
     constants : callable, optional
-        Sample -> values that a failed sample's row has as well.
+        (readers by stage, sample) -> values that a failed sample's row has as well.
     """
     stack, readers = open_inputs(**paths)
     first = next(iter(readers.values()))
@@ -228,7 +248,7 @@ def sample_job(
     row_fields = fields or stage_fields(stage, int(first.attributes["n_particles"]), first.model.dimension)
 
     def row_of(sample: int, pause: Pause) -> dict:
-        known = constants(sample) if constants else {}
+        known = constants(readers, sample) if constants else {}
         failures = [reader.row(sample, "failure")["failure"] for reader in readers.values()]
         row = attempt(row_fields, sample, failures, lambda: {**compute(readers, sample, pause), **known})
         return {**row, **known}
@@ -238,4 +258,5 @@ def sample_job(
 
     units = tuple(range(int(sample), int(sample) + 1) for sample in first.samples)
     attributes = job_attributes(stage, first.attributes, algorithm, parameters, inputs)
+    attributes["packages"] = packages_behind(attributes, (reader.attributes for reader in readers.values()))
     return Job(stage, row_fields, attributes, units, rows, stack)

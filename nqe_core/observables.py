@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from nqe_core.elasticity import STRAINS, shear_moduli, shear_strain_coupling
+from nqe_core.elasticity import mismatch_force, shear_moduli, shear_strains
 from nqe_core.file_schema import Field
 from nqe_core.interactions import Interactions
 from nqe_core.nonlinear_modes import cubic_coefficient, participation_ratio, quartic_coefficient, stiffness
@@ -16,8 +16,17 @@ MODES = ("harmonic", "quartic", "cubic")
 SAME_STIFFNESS = 1e-6
 
 
+# the column with a stage's CPU time
+SECONDS_OF = {
+    "liquid": "seconds_equilibrate",
+    "inherent_state": "seconds_quench",
+    "harmonic": "seconds_harmonic",
+    "quartic": "seconds_quartic",
+    "cubic": "seconds_cubic",
+}
+
 # columns that only samples with a liquid of their own have
-OF_LIQUIDS = ("liquid_energy", "seconds_equilibrate")
+OF_LIQUIDS = ("liquid_energy", SECONDS_OF["liquid"])
 
 
 def table_fields(
@@ -59,8 +68,8 @@ def table_fields(
         columns += [Field(f"{mode}_residual"), Field(f"{mode}_iterations", "int"), Field(f"{mode}_converged", "bool")]
     columns += [Field("cubic_start", "int"), Field("harmonic_quartic_mismatch"), Field("quartic_cubic_mismatch")]
     columns += [Field("quartic_force_magnitude"), Field("shear_modulus")]
-    columns += [Field(f"shear_modulus_{strain}") for strain in STRAINS(dimension)]
-    columns += [Field(f"seconds_{stage}") for stage in ("equilibrate", "quench", "harmonic", "quartic", "cubic")]
+    columns += [Field(f"shear_modulus_{strain}") for strain in shear_strains(dimension)]
+    columns += [Field(name) for name in SECONDS_OF.values()]
     left_out = () if of_liquids else OF_LIQUIDS
     left_out += () if of_temperature else ("parent_temperature",)
     return (*(column for column in columns if column.name not in left_out), Field("seconds"))
@@ -83,7 +92,7 @@ def mismatch(first: np.ndarray, second: np.ndarray) -> float:
     return 0.5 * float(np.vdot(difference, difference))
 
 
-def mode_observables(interactions: Interactions, mode: np.ndarray, coupling: np.ndarray) -> dict:
+def mode_observables(interactions: Interactions, mode: np.ndarray, force: np.ndarray) -> dict:
     """Numbers of one mode.
 
     Parameters
@@ -92,8 +101,8 @@ def mode_observables(interactions: Interactions, mode: np.ndarray, coupling: np.
         Bonds of the inherent state.
     mode : ndarray, shape=(N, d)
         Unit field z.
-    coupling : ndarray, shape=(N, d)
-        d2U/dgamma dx of simple shear in the xy plane.
+    force : ndarray, shape=(N, d)
+        Xi = d2U/dgamma dx of simple shear in the xy plane, from `mismatch_force`.
 
     Returns
     -------
@@ -108,12 +117,12 @@ def mode_observables(interactions: Interactions, mode: np.ndarray, coupling: np.
         "cubic_coefficient": cubic_coefficient(interactions, mode),
         "quartic_coefficient": quartic_coefficient(interactions, mode),
         "participation_ratio": participation_ratio(mode),
-        "shear_strain_coupling": float(np.vdot(coupling, mode)),
+        "shear_strain_coupling": float(np.vdot(force, mode)),
     }
 
 
 def observe(interactions: Interactions, modes: dict[str, np.ndarray], stored: dict[str, dict]) -> dict:
-    """All columns of one sample that depend on the sample.
+    """All columns of one sample that depend on its modes and on what earlier stages found.
 
     Parameters
     ----------
@@ -134,10 +143,10 @@ def observe(interactions: Interactions, modes: dict[str, np.ndarray], stored: di
     ArithmeticError
         When a mode does not belong to this inherent state.
     """
-    coupling = shear_strain_coupling(interactions, "simple_xy")
+    force = mismatch_force(interactions, "simple_xy")
     row = {}
     for name in MODES:
-        numbers = mode_observables(interactions, modes[name], coupling)
+        numbers = mode_observables(interactions, modes[name], force)
         row.update({f"{name}_{key}": value for key, value in numbers.items()})
         known = stored[name]["eigenvalues"][0] if name == "harmonic" else stored[name]["stiffness"]
         if abs(numbers["stiffness"] - known) > SAME_STIFFNESS * abs(known):
@@ -148,7 +157,7 @@ def observe(interactions: Interactions, modes: dict[str, np.ndarray], stored: di
     row["quartic_cubic_mismatch"] = mismatch(pi4, modes["cubic"])
     moduli = shear_moduli(interactions)
     row["shear_modulus"] = float(np.mean(moduli))
-    for strain, modulus in zip(STRAINS(interactions.dimension), moduli, strict=True):
+    for strain, modulus in zip(shear_strains(interactions.dimension), moduli, strict=True):
         row[f"shear_modulus_{strain}"] = float(modulus)
     return {**row, **_stored_columns(stored)}
 
@@ -172,8 +181,4 @@ def _stored_columns(stored: dict[str, dict]) -> dict:
         row.update({f"{mode}_{name}": stored[mode][name] for name in ("residual", "iterations", "converged")})
     if "liquid" in stored:
         row["liquid_energy"] = stored["liquid"]["energy"]
-        row["seconds_equilibrate"] = stored["liquid"]["seconds"]
-    row["seconds_quench"] = state["seconds"]
-    for name in ("harmonic", "quartic", "cubic"):
-        row[f"seconds_{name}"] = stored[name]["seconds"]
     return row

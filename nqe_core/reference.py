@@ -2,12 +2,13 @@
 
 reference/{batch}/{ensemble}.parquet               packed tables
 reference/{batch}/fields/{ensemble}_{stage}.h5     positions and modes of the few samples that figures show
-reference/{batch}/provenance.json                  commit, versions, seed, sheet rows, samples, failures, checksums
+reference/{batch}/provenance.json                  commits, packages, seed, sheet rows, samples, failures, checksums
 reference/campaign.tsv                             all batches as one sheet, made from the provenance
 """
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
@@ -41,14 +42,14 @@ def provenance(campaign: str, rows: Mapping[str, Ensemble], packed: Mapping[str,
     rows : mapping of str to Ensemble
         Its sheet.
     packed : mapping of str to dict
-        Ensemble -> what `packed_tables.pack_tables` returned.
+        Ensemble -> what `packed_tables.pack_tables` returned, and the packages of the computers that made the samples
+        (their versions -> number of samples). Older batches have one entry `versions` instead: of who packed them.
     """
     return {
         "schema_version": SCHEMA_VERSION,
         "campaign": campaign,
         "root_seed": next(iter(packed.values()))["root_seed"],
         "packed_by": f"{version()} {git_commit()}",
-        "versions": package_versions(),
         "ensembles": {
             name: {"sheet_row": asdict(rows[name]), **{k: v for k, v in part.items() if k != "root_seed"}}
             for name, part in packed.items()
@@ -56,9 +57,11 @@ def provenance(campaign: str, rows: Mapping[str, Ensemble], packed: Mapping[str,
     }
 
 
-def package_versions() -> dict[str, str]:
-    """Versions of Python and of what results depend on, in this environment."""
-    return {"python": python_version(), **{name: metadata.version(name) for name in PACKAGES}}
+@functools.cache
+def package_versions() -> str:
+    """Versions of Python and of what results depend on, in this environment: "python 3.12.3, numpy 2.1.0, ..."."""
+    found = {"python": python_version(), **{name: metadata.version(name) for name in PACKAGES}}
+    return ", ".join(f"{name} {number}" for name, number in found.items())
 
 
 def write_provenance(batch: Path, content: dict) -> None:

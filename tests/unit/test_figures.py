@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
+import h5py
 import numpy as np
 import pandas as pd
 import pytest
@@ -60,6 +61,7 @@ def campaign(tmp_path_factory):
 def coarse(monkeypatch):
     """Error bars and pixels need not be fine here."""
     monkeypatch.setattr(style, "RESOLUTION", 60)
+    monkeypatch.setattr(entry, "RESAMPLES", 10)
     with statistics.resampling(25):
         yield
 
@@ -145,17 +147,19 @@ def test_captions_and_claims_name_what_is_not_in_equilibrium(campaign, tmp_path)
     tables = {"observables": campaign.observables("poly3d"), "models": campaign.models}
     short = {"poly3d_n500_t035": 0.06, "poly3d_n500_t050": 2.0}
     files = {kind: str(tmp_path / f"fig2.{kind}") for kind in ("pdf", "png", "caption")}
-    entry.run(fig2.draw, job(tables, files, tmp_path / "log", bootstrap_samples=10, short_burn_ins=short))
+    entry.run(fig2.draw, job(tables, files, tmp_path / "log", short_burn_ins=short))
     caption = Path(files["caption"]).read_text()
     assert "T_p = 0.35: n = 59 (1 failed, left out; burn-in of 0.06 relaxation times: not in equilibrium)" in caption
     assert caption.count("not in equilibrium") == 2
     files = {kind: str(tmp_path / f"scorecard.{kind}") for kind in ("csv", "md", "json")}
-    entry.run(scorecard.draw, job(tables, files, tmp_path / "log", bootstrap_samples=10, short_burn_ins=short))
+    entry.run(scorecard.draw, job(tables, files, tmp_path / "log", short_burn_ins=short))
     table = pd.read_csv(files["csv"])
     cold = table[table["ensembles"].str.contains("0.35|t035", regex=True)]
     assert len(cold) > 2 and cold["ensembles"].str.contains("(not in equilibrium)", regex=False).all()
     named = table["ensembles"].str.contains("(not in equilibrium)", regex=False)
-    assert ((table["verdict"] == "not comparable") == named).all() and not named.all()
+    apart = table["verdict"] == "not comparable"
+    assert apart[named].all() and not named.all()
+    assert set(table[apart & ~named]["source"]) == {"Fig. 8"}  # of boxes of N = 500
     assert campaign_data.equilibrium_note(pd.DataFrame({"ensemble": ["poly3d_n500_t035"]})) == ""  # only within a job
 
 
@@ -166,7 +170,7 @@ def test_entry_merges_dimensions_and_passes_only_what_is_taken(tmp_path):
         seen.update(observables=observables, harmonic=harmonic, pdf=pdf)
 
     inputs = {"observables": ["a"], "harmonic_3d": ["x", "y"], "harmonic_2d": "z", "sheet": "s"}
-    entry.run(draw, job(inputs, {"pdf": "p", "png": "q"}, tmp_path / "log", bootstrap_samples=10))
+    entry.run(draw, job(inputs, {"pdf": "p", "png": "q"}, tmp_path / "log"))
     assert seen == {"observables": ["a"], "harmonic": ["x", "y", "z"], "pdf": "p"}
 
 
@@ -208,7 +212,14 @@ def test_scorecard_judges_every_claim(campaign, tmp_path):
     content = json.loads(Path(files["json"]).read_text())
     assert sum(content["summary"].values()) == len(rows) == len(content["rows"])
     assert all(int(row["walkers"]) <= int(row["n"]) for row in rows)
-    assert "Rule: " in Path(files["md"]).read_text()
+    assert all(float(row["low"]) <= float(row["high"]) for row in rows if row["low"])
+    # a failed sample counts for no share, neither way
+    shares = [row for row in rows if row["ensembles"] == "4D IPL" and "share with" in row["claim"]]
+    assert [row["n"] for row in shares] == ["59"] * 3
+    for row in shares:
+        assert float(row["high"]) - float(row["low"]) == pytest.approx(2 * 1.96 * float(row["error"]), rel=1e-4)
+    text = Path(files["md"]).read_text()
+    assert "Rule: " in text and f"{8 * 59} samples in all (8 failed, left out)" in text
 
 
 def test_scorecard_keeps_rows_of_missing_ensembles(campaign, tmp_path):
@@ -238,6 +249,45 @@ def test_samples_come_in_the_papers_units(campaign):
         raw["cubic_stiffness"] ** 2 / (raw["cubic_cubic_coefficient"] * raw["cubic_shear_strain_coupling"]).abs()
     )
     assert samples["strain_threshold"][fine].to_numpy() == pytest.approx(threshold[fine])
+    difference = 1 - raw["harmonic_stiffness"] / raw["quartic_stiffness"]
+    assert samples["energy_difference"][fine].to_numpy() == pytest.approx(difference[fine])
+    barrier = raw["cubic_stiffness"] ** 3 / raw["cubic_cubic_coefficient"] ** 2
+    assert samples["barrier"][fine].to_numpy() == pytest.approx(barrier[fine] / (12.4 / 0.82))  # of m c_T^2
+    participants = raw["n_particles"] * raw["quartic_participation_ratio"]
+    assert samples["participants_quartic"][fine].to_numpy() == pytest.approx(participants[fine])
+
+
+def test_samples_that_failed_or_did_not_converge_are_not_fine(campaign, tmp_path):
+    table = pd.read_parquet(campaign.tables["ipl3d_n512"])[1:8]
+    table["failure"] = ["", None, "upstream: x", "", "", "", ""]
+    table["quartic_converged"] = [True, True, True, False, None, True, True]
+    table["cubic_converged"] = [True, True, True, True, True, False, True]
+    table.to_parquet(tmp_path / "some.parquet")
+    samples = campaign_data.read_samples(tmp_path / "some.parquet", campaign.models)
+    assert samples["fine"].tolist() == [True, True, False, False, False, False, True]
+
+
+def test_walkers_of_other_ensembles_and_root_seeds_are_other_blocks():
+    samples = pd.DataFrame({"ensemble": [*"aaaaabb"], "root_seed": [*"1122211"], "walker": [0, 0, 0, 0, 1, 0, np.nan],
+                            "sample": [0, 1, 0, 1, 2, 0, 1]})  # fmt: skip
+    blocks = campaign_data._blocks(samples)
+    assert [blocks.eq(block).sum() for block in blocks] == [2, 2, 2, 2, 1, 1, 1]
+    assert campaign_data._blocks(samples.drop(columns="walker")).is_unique  # each sample by itself
+
+
+def test_laws_are_measured_below_their_cuts():
+    """Frequencies 1 .. 100 of a small box and 101 .. 200 of a large one, whose phonons lie at 300 and 200."""
+    samples = pd.DataFrame({"quartic_frequency": np.arange(1.0, 201.0), "n_particles": np.repeat([500, 2000], 100)})
+    samples = samples.assign(ensemble=samples["n_particles"].astype(str), barrier=samples["quartic_frequency"],
+                             phonon_frequency=np.where(samples["n_particles"] > 500, 200.0, 300.0))  # fmt: skip
+    small, large = (samples[samples["n_particles"] == size] for size in (500, 2000))
+    assert (laws.low_frequency_cut(small), laws.low_frequency_cut(large)) == (50.5, 120.0)
+    assert laws.low_frequency(samples)["quartic_frequency"].tolist() == [*range(1, 51), *range(101, 120)]
+    assert laws.softer_half(samples, "quartic")["quartic_frequency"].tolist() == [*range(1, 51), *range(101, 151)]
+    assert [laws.density_cut(large, column) for column in ("quartic_frequency", "barrier")] == [150.5, 150.5]
+    near = large.assign(phonon_frequency=140.0)
+    assert [laws.density_cut(near, column) for column in ("quartic_frequency", "barrier")] == [126.0, 150.5]
+    assert laws.largest_ensemble(samples[:101])["ensemble"].unique().tolist() == ["500"]
 
 
 def test_convergence_laws_are_found_in_data_that_obey_them(tmp_path):
@@ -271,6 +321,102 @@ def test_shares_above_the_bound_are_compared_at_the_largest_size_and_others_near
     samples = samples.assign(ensemble="poly", family="POLY", dimension=3, parent_temperature=0.5, cubic_asymmetry=0.9)
     rows = [claim for claim in claims.bound(samples) if "T_p = 0.5" in claim.ensembles]
     assert [(row.ensembles.split("= ")[-1], row.ours.count) for row in rows] == [("8000", 20), ("2000", 150)]
+    assert all(row.ours.value == 0 and row.accepted == pytest.approx((0.0347, 0.0607), abs=2e-4) for row in rows)
+    samples["cubic_asymmetry"] = np.where(samples["block"] % 4 == 0, 1.1, 0.9)
+    assert [row.ours.value for row in claims.bound(samples) if "T_p = 0.5" in row.ensembles] == [0.25, 37 / 150]
+
+
+def test_moduli_are_of_the_hottest_and_largest_glasses_with_enough_samples():
+    sizes, temperatures = np.repeat([500, 2000, 8000, 2000], [40, 30, 19, 50]), np.repeat([2.0, 1.0], [89, 50])
+    samples = pd.DataFrame({"n_particles": sizes, "parent_temperature": temperatures, "model": "ipl3d"})
+    samples = samples.assign(shear_modulus=sizes + temperatures, box_length=(sizes / 0.82) ** (1 / 3), block=range(139))
+    modulus, density = (claim for claim in claims.moduli(samples) if claim.ensembles.startswith("ipl3d"))
+    assert (modulus.ours.value, modulus.ours.count, density.ours.value) == (2002.0, 30, pytest.approx(0.82))
+    assert density.verdict == "holds" and modulus.ensembles == "ipl3d, highest T_p, N = 2000"
+
+
+def test_pairs_count_quartic_modes_that_are_not_softer_and_not_wider():
+    samples = pd.DataFrame({"energy_difference": [0.1, 0.0, -1e-9, -1e-3], "quartic_participation_ratio": 0.1,
+                            "harmonic_participation_ratio": [0.2, 0.1, 0.05, 0.05]})  # fmt: skip
+    samples = samples.assign(family="IPL", dimension=2, parent_temperature=2.0, ensemble="a", block=range(4))
+    stiffer, narrower = list(claims.pairs(samples))[:2]
+    assert (stiffer.ours.value, narrower.ours.value) == (0.75, 0.5)
+
+
+def test_claims_that_combine_columns(campaign):
+    """Constant or exact combinations: the numbers of Figs. 2 and 3, and the exponent of Eq. 33."""
+    samples = campaign_data.read_samples(campaign.observables("ipl3d poly3d"), campaign.models)
+    fine = samples[samples["fine"]].assign(energy_difference=0.1, harmonic_quartic_mismatch=0.02)
+    fine["cubic_cubic_coefficient"] = fine["cubic_stiffness"] * fine["cubic_quartic_coefficient"]
+    fine["quartic_quartic_coefficient"] = fine["parent_temperature"] / fine["participants_quartic"]
+    (ratio,) = (row for row in claims.softest(fine) if row.ensembles.startswith("3D") and "cancels" in row.claim)
+    assert ratio.ours.value == pytest.approx(0.5) and ratio.accepted == pytest.approx((0.625 / 3, 0.625 * 3))
+    assert {round(row.ours.value, 6) for row in claims.couplings(fine) if "chi3: exponent" in row.claim
+            and row.ours.known} == {2.0}  # fmt: skip
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(claims, "MEDIAN_SAMPLES", 50)
+        (spread,) = (row for row in claims.localisation(fine) if "largest over smallest" in row.claim)
+    assert spread.ours.value == pytest.approx(1.3 / 0.35)
+
+
+def test_exponents_of_densities_are_compared_by_those_of_the_shares_below(campaign):
+    samples = campaign_data.read_samples(campaign.observables("ipl3d"), campaign.models)
+    accepted = {row.claim: row.accepted for row in claims.densities(samples[:0])}
+    assert accepted["D(omega3): exponent"] == pytest.approx((3.5, 4.5))
+    assert accepted["p(V_B): exponent"] == pytest.approx((0.125, 0.375))
+
+
+def test_lowest_modes_go_with_the_size_of_the_box(campaign):
+    """Medians that follow L^(-d/5) and N^(-3/5) exactly."""
+    samples = campaign_data.read_samples(campaign.observables("ipl2d ipl3d"), campaign.models)
+    scatter = 1 + 0.1 * np.random.default_rng(2).normal(size=len(samples))
+    samples["quartic_frequency"] = scatter * samples["length"] ** (-samples["dimension"] / 5)
+    samples["strain_threshold"] = scatter * samples["n_particles"] ** -0.6
+    for claim in claims.sizes(samples):
+        if "IPL" in claim.ensembles:
+            exponent = float(claim.paper)
+            assert exponent == pytest.approx(-int(claim.ensembles[0]) / 5 if claim.source == "Footnote 5" else -0.6)
+            assert claim.ours.value == pytest.approx(exponent, abs=4 * claim.ours.error)
+            assert claim.ours.error < 0.1
+
+
+def test_more_series_than_colours_are_all_drawn_and_told_apart(campaign, tmp_path, outputs):
+    """Nine parent temperatures: the figure of predictions stopped at the seventh, Figs. 2 and 8 left the others out."""
+    base = pd.read_parquet(campaign.tables["poly3d_n500_t050"])
+    temperatures = np.linspace(0.3, 1.5, 9).round(2)
+    paths = []
+    for temperature in temperatures:
+        paths.append(str(tmp_path / f"{temperature}.parquet"))
+        base.assign(parent_temperature=temperature, ensemble=f"poly_t{temperature}").to_parquet(paths[-1])
+    drawn, scatter = [], style.scatter
+
+    def noted(axes, x, y, colour, marker, **how):
+        drawn.append((colour, marker, len(x)))
+        return scatter(axes, x, y, colour, marker, **how)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(style, "scatter", noted)
+        for script in (fig2, fig8):
+            drawn.clear()
+            script.draw(paths, campaign.models, **outputs)
+            assert len({colour for colour, _, _ in drawn}) == len(drawn) == 9
+            assert [count for _, _, count in drawn] == [59] * 9
+    predictions.draw(paths, campaign.models, **outputs)
+    assert Path(outputs["caption"]).read_text().count("n = 59 (1 failed") == 9
+    assert len(set(style.looks(36))) == 36 and style.looks(6) == list(zip(style.SERIES, style.MARKERS, strict=True))
+
+
+def test_every_box_size_of_fig9_has_its_median(campaign, tmp_path, outputs, monkeypatch):
+    monkeypatch.setattr(fig9, "LEAST_OF_A_SIZE", 20)
+    base = pd.read_parquet(campaign.tables["ipl3d_n512"])
+    paths = []
+    for size in range(500, 1200, 100):
+        paths.append(str(tmp_path / f"{size}.parquet"))
+        base.assign(n_particles=size, ensemble=f"ipl3d_n{size}").to_parquet(paths[-1])
+    seen = []
+    monkeypatch.setattr(style, "save", lambda made, pdf, png: seen.append(len(made.axes[1].containers)))
+    fig9.draw(paths, campaign.models, **outputs)
+    assert seen == [7]
 
 
 def test_core_is_centred_across_the_periodic_boundary():
@@ -293,6 +439,52 @@ def test_selection_rules(campaign):
     assert pairs.iloc[0]["sample"] == 7  # the only one with nearly orthogonal quartic modes
     middle = selection.representative_difference(fine)
     assert middle.iloc[0]["sample"] in laws.low_frequency(fine)["sample"].to_numpy()
+
+
+def test_each_chunk_is_looked_through_once(campaign, outputs, monkeypatch):
+    """Besides the two from which the chosen sample's fields are read."""
+    opened = []
+
+    class Counting(selection.storage.ChunkReader):
+        def __init__(self, path, *rest):
+            opened.append(str(path))
+            super().__init__(path, *rest)
+
+    chunks = campaign.chunks()
+    chunks.pop("second_quartic")
+    monkeypatch.setattr(selection.storage, "ChunkReader", Counting)
+    fig3.draw(campaign.observables("ipl2d ipl3d"), campaign.models, **chunks, **outputs)
+    assert sorted(opened) == sorted(2 * [path for paths in chunks.values() for path in paths])
+
+
+def test_rankings_of_the_vector_fields():
+    pairs = pd.DataFrame({"harmonic_quartic_mismatch": [0.05, 0.5, 0.3, 0.31], "overlap_harmonic": [0.1, 0.65, -0.6, 0.69],
+                          "overlap_first": [0.0, -0.2, 0.1, 0.5]})  # fmt: skip
+    ranked = selection.hybridised_pairs(pairs)
+    assert ranked.index.tolist() == [2, 1, 0, 3] and ranked.iloc[0]["qualified"] == 3
+    phonons = pd.DataFrame({"harmonic_quartic_mismatch": [0.02, 0.1, 0.3, 0.5], "participants_quartic": 10.0,
+                            "participants_harmonic": [90.0, 30.0, 50.0, 200.0]})  # fmt: skip
+    ranked = selection.hybridised_with_phonon(phonons)
+    assert ranked.index.tolist() == [2, 1, 3, 0] and ranked.iloc[0]["qualified"] == 2
+    frequency = np.arange(1.0, 8.0)
+    soft = pd.DataFrame({"quartic_frequency": frequency, "quartic_stiffness": frequency**2, "n_particles": 500,
+                         "harmonic_quartic_mismatch": (np.array([1, 3, 2, 9, 9, 9, 9]) * frequency**2) ** 2 / 2,
+                         "phonon_frequency": 100.0})  # fmt: skip
+    assert selection.representative_difference(soft).iloc[0]["quartic_frequency"] == 3  # of those below the median
+
+
+def test_second_modes_that_failed_or_did_not_converge_are_left_out(campaign):
+    (path,) = campaign.chunks(("ipl2d_n400",))["second_quartic"]
+    with h5py.File(path, "r+") as file:
+        file["failure"][1], file["converged"][2] = "negative stiffness", False
+    assert selection.second_modes([path])["sample"].tolist() == [0, 3]
+
+
+def test_histogram_counts_what_a_logarithmic_axis_cannot_show_and_guides_have_their_slope():
+    made, axes = style.figure(3, 3)
+    assert style.histogram(made, axes[0][0], [1.0, 2.0, np.nan, -1.0, 3.0], [1.0, 1.0, 1.0, 1.0, 0.0]) == 3
+    style.guide(axes[0][0], (1.0, 4.0), (2.0, 8.0), 3.0, "")
+    assert axes[0][0].lines[-1].get_ydata().tolist() == [1.0, 64.0]
 
 
 def test_arrows_keep_their_scale():

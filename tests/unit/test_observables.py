@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import math
 import shutil
+from contextlib import ExitStack
 from pathlib import Path
 
 import h5py
@@ -11,14 +13,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from nqe_core import elasticity, stages
+from nqe_core import elasticity, jobs, stages
 from nqe_core.campaign import DONE, RESUMABLE, Options, run
 from nqe_core.crew import Interrupted
 from nqe_core.equilibration import Protocol, equilibrate_job
 from nqe_core.errors import InputError
 from nqe_core.interactions import Interactions
-from nqe_core.models import MODELS
+from nqe_core.models import MODELS, OTHER_MODELS
 from nqe_core.observables import mismatch, observe
+from nqe_core.reference import package_versions
 from nqe_core.storage import ChunkReader, StorageError
 from nqe_core.swap_monte_carlo.hybrid import steps_of_trajectory
 from nqe_core.tables import read_table, table_attributes
@@ -119,6 +122,26 @@ def test_relations_between_columns(table):
     assert (table["energy"] < table["liquid_energy"]).all()
 
 
+def test_columns_belong_to_the_mode_that_they_name(campaign, table):
+    with ExitStack() as files:
+        readers = {stage: files.enter_context(ChunkReader(campaign[stage])) for stage in STAGES}
+        for sample in range(4):
+            states, rows = readers["inherent_state"], {stage: readers[stage].row(sample) for stage in STAGES[2:]}
+            bonds = Interactions.of(states.configuration(sample), states.model)
+            coupling = elasticity.shear_strain_coupling(bonds, "simple_xy")
+            modes = {stage: row["modes"].reshape(-1, N, 2)[0] for stage, row in rows.items()}
+            for name, mode in modes.items():
+                size = (mode**2).sum(axis=1)
+                assert table[f"{name}_participation_ratio"][sample] == pytest.approx(1 / (N * (size**2).sum()))
+                assert table[f"{name}_shear_strain_coupling"][sample] == pytest.approx(np.vdot(coupling, mode))
+            for one, other in (("harmonic", "quartic"), ("quartic", "cubic")):
+                expected = 1 - abs(np.vdot(modes[one], modes[other]))
+                assert table[f"{one}_{other}_mismatch"][sample] == pytest.approx(expected, abs=1e-14)
+            assert table["harmonic_residual"][sample] == rows["harmonic"]["residual"][0]
+            assert table["cubic_residual"][sample] == rows["cubic"]["residual"]
+            assert table["quartic_iterations"][sample] == rows["quartic"]["iterations"]
+
+
 def test_quartic_force_magnitude_obeys_the_defining_equation(campaign, table):
     """M.pi4 = (kappa/chi) U4:pi4pi4pi4 (Eq. 8), hence |U4:pi4pi4pi4| / chi = |M.pi4| / kappa."""
     with ChunkReader(campaign["inherent_state"]) as states, ChunkReader(campaign["quartic"]) as modes:
@@ -147,7 +170,7 @@ def test_softest_cubic_mode_of_all_starts(campaign):
         starts = reader.column("start")
         assert (reader.column("stiffness") <= np.array([row["stiffness"] for row in rows]) * (1 + 1e-6)).all()
     assert [row["start"] for row in rows] == [0] * 4
-    assert ((starts >= 0) & (starts <= len(elasticity.STRAINS(2)))).all()
+    assert ((starts >= 0) & (starts <= len(elasticity.shear_strains(2)))).all()
 
 
 def test_second_quartic_mode_starts_from_the_difference_field(campaign):
@@ -210,6 +233,24 @@ def test_a_cooled_glass_is_reproducible_and_lower_in_energy(campaign, tmp_path):
         assert slow.attributes["parameters"]["cooling_rate"] == 0.01
 
 
+def test_the_solvers_that_may_have_run_are_recorded(campaign):
+    with ChunkReader(campaign["harmonic"], "harmonic") as reader:
+        assert reader.attributes["algorithm"] == "lowest modes, factorised, else arpack"
+        assert reader.attributes["parameters"]["method"] == "auto"
+
+
+@pytest.mark.parametrize("make", [
+    lambda files: stages.quench_job(files["liquid"], 1e-11, "cooling", 0.01),
+    lambda files: stages.quench_job(files["liquid"], 1e-11, preparation="Quench"),
+    lambda files: stages.harmonic_job(files["inherent_state"], method="lapack"),
+    lambda files: stages.quartic_job(files["inherent_state"], files["harmonic"], method="newton"),
+    lambda files: stages.cubic_job(files["inherent_state"], files["quartic"], starts="all"),
+])  # fmt: skip
+def test_unknown_ways_are_refused_before_any_work(campaign, make):
+    with pytest.raises(InputError, match=r"must be|known:"):
+        make(campaign)
+
+
 # --- failures -------------------------------------------------------------------------------------------------------
 
 
@@ -250,6 +291,9 @@ def test_a_failed_sample_is_passed_on_to_the_table(campaign, tmp_path):
     assert table["energy"].isna().all()
     assert table["sample"].tolist() == [0, 1, 2, 3]
     assert table["n_particles"].tolist() == [N] * 4
+    # the liquid and the quench, though in vain, took their time
+    assert (table[["seconds_equilibrate", "seconds_quench"]] > 0).all(axis=None)
+    assert table[["seconds_harmonic", "seconds_quartic", "seconds_cubic"]].isna().all(axis=None)
 
 
 def test_an_unstable_state_is_a_failed_sample(campaign, monkeypatch):
@@ -298,8 +342,10 @@ def test_a_position_that_is_not_a_number_stops_the_job(campaign, tmp_path):
     ("changes", "says"),
     [
         ({"temperature": -1.0}, "temperature is -1.0"),
+        ({"temperature": math.inf}, "temperature is inf"),
         ({"n_particles": 10}, "too small for the cutoff"),
         ({"swap_fraction": 1.0}, "swap_fraction is 1.0"),
+        ({"model": OTHER_MODELS["kob_andersen"], "n_particles": 1000}, "whose pairs attract"),
         ({"burn_in": 0}, "burn_in is 0"),
         ({"spacing": 0}, "spacing is 0"),
         ({"ensemble": "no/path"}, "ensemble name 'no/path'"),
@@ -320,11 +366,39 @@ def test_files_know_where_they_come_from(campaign, table):
         assert reader.attributes["temperature"] == 2.0
     attributes = table_attributes(read_table(campaign["liquid"].parents[1] / "observables.parquet"))
     assert attributes["inputs"] == {stage: content(path) for stage, path in campaign.items()}
+    assert attributes["packages"] == package_versions() and f"numpy {np.__version__}" in package_versions()
 
 
-@pytest.mark.parametrize(("n_particles", "trajectories"), [(100, 400), (2000, 18), (8192, 9), (32768, 8), (102400, 2)])
+def test_files_know_the_packages_behind_their_inputs_and_do_not_depend_on_them(campaign, tmp_path, monkeypatch):
+    """A numpy that is renewed in the middle of a campaign is no reason to compute anything again."""
+    before = package_versions()
+    with stages.harmonic_job(campaign["inherent_state"], n_modes=3) as job:
+        fingerprint = job.fingerprint
+    monkeypatch.setattr(jobs, "package_versions", lambda: "python 4")
+    with stages.harmonic_job(campaign["inherent_state"], n_modes=3) as job:
+        assert job.attributes["packages"] == f"{before}; python 4"
+        assert job.fingerprint == fingerprint
+    older = tmp_path / "0000.h5"  # made when this was not recorded
+    shutil.copy(campaign["inherent_state"], older)
+    with h5py.File(older, "r+") as file:
+        del file.attrs["packages"]
+    with stages.harmonic_job(older, n_modes=3) as job:
+        assert job.attributes["packages"] == "not recorded; python 4"
+        assert job.made({key: value for key, value in job.attributes.items() if key != "packages"})
+
+
+@pytest.mark.parametrize(
+    ("n_particles", "trajectories"),
+    [(100, 400), (2000, 18), (8192, 9), (32768, 8), (102_400, 2), (250_000, 10), (1_000_000, 10)],
+)
 def test_the_hybrid_sampler_tunes_over_whole_trajectories(n_particles, trajectories):
     """In a block that is shorter than a trajectory and its swaps nothing is tuned at all."""
     steps = steps_of_trajectory(n_particles)
     sweeps_per_cycle = round(2 * steps / (1 - 0.2))
     assert protocol(n_particles=n_particles).sweeps_per_block >= trajectories * sweeps_per_cycle
+
+
+@pytest.mark.parametrize(("n_particles", "sweeps"), [(400, 10_000), (38_000, 1000), (102_400, 390), (199_999, 200)])
+def test_blocks_of_ordinary_boxes_stay_as_they_were(n_particles, sweeps):
+    """Random streams are numbered by block: other blocks would be other samples."""
+    assert protocol(n_particles=n_particles).sweeps_per_block == sweeps

@@ -299,8 +299,7 @@ def sheet_row(wildcards):
 
 
 def model_parameters(wildcards):
-    parameters = MODELS[ENSEMBLES[wildcards.ensemble].model].parameters()
-    return json.dumps({key: value for key, value in parameters.items() if key != "name"})
+    return json.dumps(MODELS[ENSEMBLES[wildcards.ensemble].model].parameters())
 
 
 def samples(wildcards):

@@ -21,14 +21,15 @@ RULE = (
     "an end of the range is \"borderline\", unless it is wider than the range: \"too few samples\", with the number "
     "of samples for which the interval would be as narrow as the range (or, where there is none yet, with that for a "
     "first one). \"Holds\" are inputs and theorems: they check the software, not the paper, and one sample can break "
-    "them; liquids that are not in equilibrium are \"not comparable\". The accepted range is the paper's own "
+    "them; liquids that are not in equilibrium, and shares that grow with N in smaller boxes than the paper's (Fig. 8), "
+    "are \"not comparable\". The accepted range is the paper's own "
     "statistical uncertainty where its ensemble gives one (Fig. 8), otherwise a stated tolerance. Errors are "
     "bootstrap errors (standard errors for means, Wilson intervals for shares) that take Monte Carlo walkers, not "
     "samples, as independent: whole walkers are drawn with replacement, since samples of one walker resemble each "
     "other where its relaxation is slow; intervals from few walkers are widened as Student's are, fewer than four "
     "walkers give none, and where none or all of the samples count for a share, each walker is taken for one sample. "
-    "Ensembles of several box sizes share an exponent and have an amplitude each. A single sample's number (Fig. 3) "
-    "has no error."
+    "Ensembles of several box sizes share an exponent and have an amplitude each. Numbers that single samples decide "
+    "(Fig. 3, ranges in Fig. 7) have no error."
 )  # fmt: skip
 
 
@@ -56,9 +57,9 @@ class Claim:
     tail : bool
         Ours is fitted to the lowest samples of the ensemble (`laws.tail_share`), whose number is what counts.
     comparable : bool
-        Ours is of liquids in equilibrium, as the paper's are.
+        Ours is of liquids in equilibrium, as the paper's are, and of boxes as large where the size matters.
     check : bool
-        An input of ours or a theorem: tells that the software is right, and nothing of the paper.
+        An input of ours, what it was chosen for, or a theorem: tells that the software is right, nothing of the paper.
     """
 
     source: str

@@ -13,6 +13,7 @@ from pathlib import Path
 
 sys.path.append(str(Path(__file__).resolve().parent / "figures"))
 
+import headers
 import selection
 from campaign_data import read_models, read_samples
 
@@ -58,7 +59,8 @@ def _pack_tables(results: Path, rows: dict[str, Ensemble], new: Path) -> dict[st
         chunks = [path for chunk in rows[name].chunks if (path := folder / f"{chunk}.parquet").exists()]
         if chunks:
             extra = _second_overlaps(results / name) if name in pairs else {}
-            packed[name] = packed_tables.pack_tables(chunks, new / f"{name}.parquet", extra)
+            found = packed_tables.pack_tables(chunks, new / f"{name}.parquet", extra)
+            packed[name] = {**found, "packages": headers.packages(chunks)}
     if not packed:
         raise InputError(f"{results}: holds no tables of observables of the sheet's ensembles")
     if len(seeds := {part["root_seed"] for part in packed.values()}) > 1:
@@ -88,7 +90,8 @@ def _pack_fields(results: Path, roles: FieldRoles, packed: dict, models: Path, n
     wanted: dict[tuple[str, str], set[int]] = {}
 
     def keep(name: str, ranking, stages: tuple[str, ...], count: int) -> None:
-        stored = selection.at_hand(ranking, {stage: _files(results / name, stage) for stage in stages})
+        paths = {stage: _files(results / name, stage) for stage in stages}
+        stored = selection.at_hand(ranking, selection.indices(paths))
         for stage in stages:
             wanted.setdefault((name, stage), set()).update(int(sample) for sample in stored["sample"][:count])
 

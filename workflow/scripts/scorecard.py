@@ -14,7 +14,7 @@ sys.path.append(str(Path(__file__).resolve().parent / "figures"))
 sys.path.append(str(Path(__file__).resolve().parent / "tables"))
 
 import table_files
-from campaign_data import read_models, read_samples
+from campaign_data import of_the_paper, read_samples
 from claim import RULE, VERDICTS, Claim
 from claims import all_claims
 from entry import run
@@ -25,8 +25,8 @@ SCHEMA = Path(__file__).resolve().parents[1] / "schemas" / "scorecard.schema.yam
 def draw(observables, models, csv, md, json=None, html=None):
     """Write the scorecard from the tables of all ensembles; JSON goes beside the CSV when no place is named."""
     json = json or Path(csv).with_suffix(".json")
-    samples = read_samples(observables, models)
-    rows = [_row(claim) for claim in all_claims(samples, read_models(models))]
+    samples = of_the_paper(read_samples(observables, models))
+    rows = [_row(claim) for claim in all_claims(samples)]
     table = pd.DataFrame(rows)
     summary = {verdict: int(count) for verdict, count in table["verdict"].value_counts().items()}
     content = {"rule": RULE, "summary": summary, "rows": [_without_nan(row) for row in rows]}

@@ -39,6 +39,10 @@ COMBINATIONS = {
 }
 
 
+# The paper's names of its models. Others that a sheet may have keep their own: neither the paper's numbers nor its
+# figures are about them, however alike they are.
+FAMILIES = {"ipl2d": "IPL", "ipl3d": "IPL", "ipl4d": "IPL", "poly3d": "POLY"}
+
 NOT_IN_EQUILIBRIUM = "not in equilibrium"
 
 # Burn-ins, in relaxation times, of the ensembles whose liquids are not in equilibrium.
@@ -68,10 +72,20 @@ def read_models(path: str | Path) -> dict[str, Model]:
     return {name: Model.from_parameters(name, constants) for name, constants in content.items()}
 
 
+def model_name(model: str, dimension: int) -> str:
+    """Name of a model in tables and captions: "3D IPL", or the name of one that is not the paper's."""
+    return f"{dimension:.0f}D {FAMILIES[model]}" if model in FAMILIES else model
+
+
+def of_the_paper(samples: pd.DataFrame) -> pd.DataFrame:
+    """The samples of the paper's four models."""
+    return samples[samples["model"].isin(list(FAMILIES))]
+
+
 def read_samples(paths: Iterable[str | Path] | str, models: str | Path) -> pd.DataFrame:
     """Gathered tables of several ensembles, converted to the paper's units.
 
-    Added columns: `family` ("IPL" for the binary mixture, "POLY" for the polydisperse one), `length` (L in a_0),
+    Added columns: `family` ("IPL" or "POLY", or the name of a model that is not the paper's), `length` (L in a_0),
     `phonon_frequency` (first phonon band, 2 pi c_T / L, in omega_0), `fine` (all stages succeeded and both nonlinear
     modes converged), `block` (the Monte Carlo walker: samples of one block are not independent), and those of
     `COMBINATIONS`.
@@ -123,7 +137,7 @@ def _in_paper_units(table: pd.DataFrame, models: dict[str, Model]) -> pd.DataFra
                 break
     length = table["n_particles"].astype(float) ** (1.0 / model.dimension)  # L / a_0, as a_0 = (V/N)^(1/d)
     return converted.assign(
-        family="IPL" if model.size_distribution == "binary" else "POLY",
+        family=FAMILIES.get(model.name, model.name),
         dimension=model.dimension,
         length=length,
         phonon_frequency=2.0 * np.pi / length,  # c_T = 1 in these units
@@ -178,11 +192,13 @@ def thinned(part: pd.DataFrame, most: int, frequency: str = "quartic_frequency")
     return part.sort_values(frequency, kind="stable").iloc[ranks - 1].sort_values("sample", kind="stable")
 
 
-def label(part: pd.DataFrame) -> str:
-    """Name of an ensemble in a caption: "3D IPL, N = 2048"."""
+def label(part: pd.DataFrame, mathematical: bool = False) -> str:
+    """Name of an ensemble in a caption: "3D IPL, N = 2048"; or, with symbols in mathematical type, in a figure."""
     row = part.iloc[0]
-    name = f"{row['dimension']:.0f}D {row['family']}, N = {row['n_particles']:.0f}"
-    return name + (f", T_p = {row['parent_temperature']:g}" if row["family"] == "POLY" else "")
+    n, temperature = ("$N$", "$T_p$") if mathematical else ("N", "T_p")
+    name = f"{model_name(row['model'], row['dimension'])}, {n} = {row['n_particles']:.0f}"
+    # the paper's IPL glasses all come from one
+    return name + (f", {temperature} = {row['parent_temperature']:g}" if row["family"] != "IPL" else "")
 
 
 def counts(samples: pd.DataFrame, used: pd.DataFrame) -> str:

@@ -14,25 +14,21 @@ import campaign_data
 from nqe_core import statistics
 from nqe_core.errors import InputError
 
-DEFAULT_RESAMPLES = 200  # the error of an error bar is then 5 %
+RESAMPLES = 200  # of the bootstrap: the error of an error bar is then 5 %
 
 
 def run(draw: Callable, job) -> None:
     """Call `draw` with those of the job's named inputs and outputs that it takes.
 
-    Inputs called `harmonic_3d` and `harmonic_2d`, say, arrive as one list `harmonic`. The job's parameters
-    `bootstrap_samples` and `root_seed` set the bootstrap, `short_burn_ins` (relaxation times by ensemble) names those whose
-    liquids are not in equilibrium. What the user can mend (`InputError`: a missing ensemble,
-    say) ends with one line and status 2; anything else with its traceback. Both also go to the job's log file.
+    Inputs called `harmonic_3d` and `harmonic_2d`, say, arrive as one list `harmonic`. The job's parameter `short_burn_ins`
+    (relaxation times by ensemble) names the ensembles whose liquids are not in equilibrium. What the user can mend
+    (`InputError`: a missing ensemble, say) ends with one line and status 2; anything else with its traceback. Both also
+    go to the job's log file.
     """
     arguments = _arguments(draw, job)
-    settings = dict(job.params.items())
-    seed = int(settings.get("root_seed", 0))
+    short_burn_ins = dict(job.params.items()).get("short_burn_ins", {})
     try:
-        with (
-            statistics.resampling(settings.get("bootstrap_samples", DEFAULT_RESAMPLES), seed),
-            campaign_data.not_in_equilibrium(settings.get("short_burn_ins", {})),
-        ):
+        with statistics.resampling(RESAMPLES), campaign_data.not_in_equilibrium(short_burn_ins):
             draw(**arguments)
     except InputError as error:
         _log(job, f"nqe: error: {error}\n")

@@ -21,7 +21,8 @@ def draw(observables, models, inherent_state, harmonic, quartic, second_quartic,
     samples = read_samples(observables, models)
     files = (inherent_state, harmonic, quartic, second_quartic)
     paths = {stage: as_list(chunks) for stage, chunks in zip(PAIR_STAGES, files, strict=True)}
-    pair, phonon = _pair(samples, paths), _phonon(samples, paths)
+    stored = selection.indices(paths)
+    pair, phonon = _pair(samples, paths["second_quartic"], stored), _phonon(samples, stored)
 
     made, axes = style.field_panels(2.7, 2, 2)
     titles = (rf"harmonic mode $\hat\psi$, {_box(pair.spot)}", r"quartic modes $\hat\pi_4$",
@@ -80,21 +81,21 @@ def _phonon_text(choice) -> str:
     )
 
 
-def _pair(samples, paths):
+def _pair(samples, second_quartic, stored):
     """The hybridised pair, in 3D if there is one."""
     for dimension in (3, 2):
-        searched = selection.with_second_modes(selection.fine_in(samples, dimension), paths["second_quartic"])
-        if choice := selection.choose(selection.hybridised_pairs(searched), paths):
+        searched = selection.with_second_modes(selection.fine_in(samples, dimension), second_quartic)
+        if choice := selection.choose(selection.hybridised_pairs(searched), stored):
             return choice
     raise InputError("figure 1 needs finished samples with harmonic, quartic and second quartic modes; none were given")
 
 
-def _phonon(samples, paths):
+def _phonon(samples, stored):
     """The mode hybridised with a phonon, in 2D if there is one."""
-    paths = {stage: files for stage, files in paths.items() if stage != "second_quartic"}
+    stored = {stage: places for stage, places in stored.items() if stage != "second_quartic"}
     for dimension in (2, 3):
         ranking = selection.hybridised_with_phonon(selection.fine_in(samples, dimension))
-        if choice := selection.choose(ranking, paths):
+        if choice := selection.choose(ranking, stored):
             return choice
     raise InputError("figure 1 needs finished samples with harmonic and quartic modes; none were given")
 

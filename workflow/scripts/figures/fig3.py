@@ -19,8 +19,9 @@ def draw(observables, models, inherent_state, harmonic, quartic, pdf, png, capti
     """Draw Fig. 3 from the tables and from chunks, in 3D (a, b) and in 2D (c, d)."""
     samples = read_samples(observables, models)
     paths = {"inherent_state": as_list(inherent_state), "harmonic": as_list(harmonic), "quartic": as_list(quartic)}
+    stored = selection.indices(paths)
     rankings = [selection.softest(selection.fine_in(samples, dimension)) for dimension in (3, 2)]
-    choices = [(ranking, selection.choose(ranking, paths)) for ranking in rankings]
+    choices = [(ranking, selection.choose(ranking, stored)) for ranking in rankings]
     rows = [(ranking, choice) for ranking, choice in choices if choice]
     if not rows:
         raise InputError("figure 3 needs finished samples with harmonic and quartic modes in 3D or 2D; none were given")

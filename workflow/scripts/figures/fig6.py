@@ -22,10 +22,11 @@ def draw(observables, models, inherent_state, harmonic, quartic, pdf, png, capti
     """Draw Fig. 6 from the tables and from chunks, in 3D (a) and in 2D (b)."""
     samples = read_samples(observables, models)
     paths = {"inherent_state": as_list(inherent_state), "harmonic": as_list(harmonic), "quartic": as_list(quartic)}
+    stored = selection.indices(paths)
     shown = []
     for dimension in (3, 2):
         fine = selection.fine_in(samples, dimension)
-        choice = selection.choose(selection.representative_difference(fine), paths) if len(fine) else None
+        choice = selection.choose(selection.representative_difference(fine), stored) if len(fine) else None
         if choice:
             shown.append((choice, counts(samples, fine)))
     if not shown:

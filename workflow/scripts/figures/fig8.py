@@ -22,7 +22,7 @@ def draw(observables, models, pdf, png, caption=None):
     panel = axes[0][0]
     sentences = []
     mixed = chosen["n_particles"].nunique() > 1
-    for marker, temperature in zip(MARKERS, sorted(colours, reverse=True), strict=False):
+    for k, temperature in enumerate(sorted(colours, reverse=True)):
         part = chosen[chosen["parent_temperature"] == temperature]
         share = laws.above_bound(part)
         size = f"{part['n_particles'].iloc[0]:.0f}"
@@ -31,8 +31,8 @@ def draw(observables, models, pdf, png, caption=None):
             f"$T_p$ = {temperature:g}{f', $N$ = {size}' if mixed else ''}: {100 * share.value:.1f} % of {share.count}"
         )
         style.scatter(
-            panel, product, part["cubic_cubic_coefficient"].abs(), colours[temperature], marker, label=label,
-            hollow=marker != MARKERS[0],
+            panel, product, part["cubic_cubic_coefficient"].abs(), colours[temperature],
+            MARKERS[k % len(MARKERS)], label=label, hollow=k > 0,
         )  # fmt: skip
         sentences.append(
             f"T_p = {temperature:g}, N = {size}: {100 * share.value:.1f} % (95 % interval {100 * share.low:.1f} to "

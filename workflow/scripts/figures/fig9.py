@@ -1,5 +1,7 @@
 """Fig. 9: supporting data on the coefficients of cubic and quartic modes (Appendix E)."""
 
+from itertools import cycle
+
 import laws
 import numpy as np
 import style
@@ -89,7 +91,7 @@ def _by_dimension(panel, chosen, x, y, legend: str | None, by_size: bool = False
         # at one frequency large boxes have other coefficients than small ones: a median of all would follow the sizes
         sizes = sorted(rows["n_particles"].unique()) if by_size else [None]
         sizes = [size for size in sizes if (rows["n_particles"] == size).sum() >= LEAST_OF_A_SIZE] or [None]
-        for marker, shade, size in zip(SIZE_MARKERS, style.shades(colour, len(sizes)), sizes, strict=False):
+        for marker, shade, size in zip(cycle(SIZE_MARKERS), style.shades(colour, len(sizes)), sizes, strict=False):
             of_size = np.ones(len(rows), dtype=bool) if size is None else (rows["n_particles"] == size).to_numpy()
             curve = statistics.running_median(
                 horizontal[of_size], vertical[of_size], bins=8 if by_size else 12, blocks=rows["block"][of_size]

@@ -3,7 +3,7 @@
 import laws
 import numpy as np
 import style
-from campaign_data import choose, counts, read_samples
+from campaign_data import choose, counts, label, read_samples
 from entry import run
 
 from nqe_core import statistics
@@ -25,10 +25,12 @@ def draw(observables, models, pdf, png, caption=None):
     fine = choose(samples, "the figure of predictions")
     series = list(laws.largest_ensembles(fine))
     made, axes = style.figure(style.DOUBLE, 4.5, 2, 3)
-    looks = dict(zip([name for name, _ in series], zip(style.SERIES, style.MARKERS, strict=True), strict=False))
+    looks = dict(zip([name for name, _ in series], style.looks(len(series)), strict=True))
     fits, stable = {}, {}
     many = [(name, part) for name, part in series if len(part) >= laws.LEAST_TAILED]
-    for panel, letter, (column, (x_label, predicted)) in zip(axes.flat, "abcde", laws.DENSITIES.items(), strict=False):
+    for panel, letter, (column, (x_label, predicted)) in zip(
+        axes.flat[:5], "abcde", laws.DENSITIES.items(), strict=True
+    ):
         fits[column] = {name: laws.density_exponent(part, column) for name, part in series}
         stable[column] = {name: laws.stable_density_exponent(part, column) for name, part in many}
         _draw_density(panel, column, series, looks, predicted)
@@ -46,12 +48,6 @@ def draw(observables, models, pdf, png, caption=None):
     style.write_caption(caption or png, title, *_text(fits, stable), counts(samples, used))
 
 
-def _short_name(part) -> str:
-    row = part.iloc[0]
-    name = f"{row['dimension']:.0f}D {row['family']}, $N$ = {row['n_particles']:.0f}"
-    return name + (f", $T_p$ = {row['parent_temperature']:g}" if row["family"] == "POLY" else "")
-
-
 def _draw_density(panel, column, series, looks, predicted) -> None:
     xs, ys = [], []
     for name, part in series:
@@ -63,7 +59,7 @@ def _draw_density(panel, column, series, looks, predicted) -> None:
         centres, density, low, high = statistics.logarithmic_density(kept, bins)
         colour, marker = looks[name]
         panel.errorbar(centres, density, [density - low, high - density], color=colour, marker=marker, ms=3, ls="",
-                       elinewidth=0.7, label=_short_name(part))  # fmt: skip
+                       elinewidth=0.7, label=label(part, mathematical=True))  # fmt: skip
         xs.append(centres)
         ys.append(density)
     x, y = np.concatenate(xs), np.concatenate(ys)
@@ -91,7 +87,7 @@ def _draw_exponents(panel, fits, stable, series, looks) -> None:
     """Fitted over predicted Weibull shape (1 + exponent) of every density and ensemble."""
     offsets = np.linspace(-0.3, 0.3, len(series)) if len(series) > 1 else [0.0]
     for place, (column, (_, predicted)) in enumerate(laws.DENSITIES.items()):
-        for offset, (name, _) in zip(offsets, series, strict=False):
+        for offset, (name, _) in zip(offsets, series, strict=True):
             colour, marker = looks[name]
             for fit, face, below in ((fits[column][name], colour, 0.0), (stable[column].get(name), "white", 0.06)):
                 if fit is not None and fit.known and fit.count >= LEAST_SHOWN:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +16,8 @@ from nqe_core.errors import InputError
 NEARLY_ORTHOGONAL = 0.3  # largest |pi4a . pi4b| of two quartic modes that count as different soft spots
 SIZABLE_OVERLAP = 0.6  # smallest |psi . pi4| of a harmonic mode that still carries its soft spot
 CLEARLY_MIXED = 0.95  # largest |psi . pi4| of a harmonic mode that counts as hybridised
+
+Indices = dict[str, pd.DataFrame]  # stage -> which samples are stored, and where (`index`)
 
 
 @dataclass(frozen=True)
@@ -70,21 +73,26 @@ def address(table: pd.DataFrame | pd.Series) -> list[str]:
     return [name for name in ("ensemble", "root_seed", "sample") if name in table]
 
 
-def at_hand(samples: pd.DataFrame, paths: dict[str, list[str]]) -> pd.DataFrame:
-    """The samples whose fields of every stage in `paths` are stored, in their order."""
-    for stage, files in paths.items():
-        samples = samples.merge(index(files, stage)[address(samples)], on=address(samples))
+def indices(paths: Mapping[str, list[str]]) -> Indices:
+    """Stored samples of every stage in `paths`; each file is opened once, so make this once and pass it on."""
+    return {stage: index(files, stage) for stage, files in paths.items()}
+
+
+def at_hand(samples: pd.DataFrame, stored: Indices) -> pd.DataFrame:
+    """The samples whose fields of every stage are stored, in their order."""
+    for places in stored.values():
+        samples = samples.merge(places[address(samples)], on=address(samples))
     return samples
 
 
-def choose(ranking: pd.DataFrame, paths: dict[str, list[str]]) -> Choice | None:
+def choose(ranking: pd.DataFrame, stored: Indices) -> Choice | None:
     """The first sample of a ranking whose fields are at hand, or None."""
     ranking = ranking.assign(rank=np.arange(1, len(ranking) + 1))
-    stored = at_hand(ranking, paths)
-    if stored.empty:
+    found = at_hand(ranking, stored)
+    if found.empty:
         return None
-    row = stored.iloc[0]
-    return Choice(row, read(row, paths), len(ranking), int(row["rank"]))
+    row = found.iloc[0]
+    return Choice(row, read(row, stored), len(ranking), int(row["rank"]))
 
 
 def fine_in(samples: pd.DataFrame, dimension: int) -> pd.DataFrame:
@@ -92,11 +100,10 @@ def fine_in(samples: pd.DataFrame, dimension: int) -> pd.DataFrame:
     return samples[samples["fine"] & (samples["dimension"] == dimension)]
 
 
-def read(row: pd.Series, paths: dict[str, list[str]]) -> SoftSpot:
-    """Fields of one sample of a table, from the chunks of the stages in `paths` (inherent_state among them)."""
+def read(row: pd.Series, stored: Indices) -> SoftSpot:
+    """Fields of one sample of a table, from the chunks of the stages in `stored` (inherent_state among them)."""
     found = {}
-    for stage, files in paths.items():
-        places = index(files, stage)
+    for stage, places in stored.items():
         for name in address(row):
             places = places[places[name] == row[name]]
         if places.empty:

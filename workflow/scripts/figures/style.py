@@ -11,7 +11,7 @@ matplotlib.use("Agg")
 
 import matplotlib.pyplot as plt
 import numpy as np
-from matplotlib.colors import LogNorm, to_rgb
+from matplotlib.colors import LogNorm, to_hex, to_rgb
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 SINGLE, DOUBLE = 3.4, 7.0  # widths in inches
@@ -163,17 +163,29 @@ def guide(axes, x: tuple[float, float], anchor: tuple[float, float], slope: floa
     )  # fmt: skip
 
 
+def looks(count: int) -> list[tuple[str, str]]:
+    """So many different pairs of colour and marker: after each round of colours the markers move on by one."""
+    return [(SERIES[k % len(SERIES)], MARKERS[(k + k // len(SERIES)) % len(MARKERS)]) for k in range(count)]
+
+
 def series_style(keys) -> dict:
     """Colour and marker of each member of a sorted series (box sizes, say)."""
-    return {key: (SERIES[k % len(SERIES)], MARKERS[k % len(MARKERS)]) for k, key in enumerate(sorted(keys))}
+    order = sorted(keys)
+    return dict(zip(order, looks(len(order)), strict=True))
 
 
 def temperature_colours(temperatures) -> dict[float, str]:
-    """Colour of each parent temperature: from blue (deeply supercooled) over green to red (high), as in the paper."""
+    """Colour of each parent temperature: from blue (deeply supercooled) over green to red (high), as in the paper.
+
+    More than six are shades from dark violet over green to yellow, whose order colour-blind readers see, too.
+    """
     order = sorted(temperatures)
     palette = {1: [RED], 2: [BLUE, RED], 3: [BLUE, GREEN, RED]}.get(len(order))
     palette = palette or [BLUE, SKY, GREEN, ORANGE, RED, PURPLE][: len(order)]
-    return dict(zip(order, palette, strict=False))
+    if len(order) > len(palette):
+        # its end is too pale on white
+        palette = [to_hex(colour) for colour in plt.get_cmap(COUNTS_MAP)(np.linspace(0, 0.93, len(order)))]
+    return dict(zip(order, palette, strict=True))
 
 
 def shades(colour: str, count: int) -> list[tuple[float, float, float]]:

@@ -12,9 +12,11 @@ sys.path.append(str(Path(__file__).resolve().parents[1] / "figures"))
 import table_files
 from campaign_data import as_list, ensembles, label, read_samples
 from entry import run
+from headers import header
 
-from nqe_core.reference import PACKAGES, package_versions, read_provenance
-from nqe_core.tables import count_failures, read_table, table_attributes
+from nqe_core.jobs import NOT_RECORDED
+from nqe_core.reference import read_provenance
+from nqe_core.tables import count_failures, read_table
 
 STAGES = ("equilibrate", "quench", "harmonic", "quartic", "cubic", "observables")
 
@@ -28,7 +30,7 @@ def draw(observables, models, sources, md, csv, html=None):
     builds, seeds, versions = _origins(as_list(sources))
     rows = []
     for name, part in ensembles(samples):
-        seconds = {stage: float(part[f"seconds_{stage}"].mean()) for stage in STAGES if f"seconds_{stage}" in part}
+        spent = {stage: part[f"seconds_{stage}"] for stage in STAGES if f"seconds_{stage}" in part}
         reasons = "; ".join(f"{count} x {reason}" for reason, count in failures[name][1].items())
         rows.append(
             {
@@ -37,39 +39,40 @@ def draw(observables, models, sources, md, csv, html=None):
                 "samples": len(part),
                 "walkers": int(part["block"].nunique()),
                 "failed": f"{sum(failures[name][1].values())}" + (f" ({reasons})" if reasons else ""),
-                **{f"{stage}, CPU s a sample": value for stage, value in seconds.items()},
-                "CPU hours": sum(seconds.values()) * len(part) / 3600,
+                # what failed before a stage did not take its time
+                **{f"{stage}, CPU s a sample": float(times[times > 0].mean()) for stage, times in spent.items()},
+                "CPU hours": sum(float(times.sum()) for times in spent.values()) / 3600,
                 "root seeds": ", ".join(sorted(seeds[name])),
                 "made by (version, commit: samples)": "; ".join(f"{key}: {n}" for key, n in builds[name].items()),
             }
         )
     table_files.write(
         pd.DataFrame(rows), md, csv, "Run statistics and provenance.",
-        "CPU time of the processes that made the samples, failed ones included. Versions: " + "; ".join(sorted(versions))
-        + ".", page=html,
+        "CPU time of the processes that made the samples; a stage's mean is over the samples that reached it, failed ones "
+        f"included (but in tables made before these had a time). {_packages(versions)}", page=html,
     )  # fmt: skip
 
 
 def _origins(sources: list[str]) -> tuple[dict[str, Counter], dict[str, set], set[str]]:
-    """Of each ensemble the samples by version and commit, and its root seeds; and the versions of what was used."""
+    """Of each ensemble the samples by version and commit, and its root seeds; and the packages that made any of them."""
     builds: dict[str, Counter] = {}
     seeds: dict[str, set] = {}
     versions = set()
     for path in sources:
         if path.endswith(".json"):
             content = read_provenance(Path(path))
-            versions.add(_versions(content["versions"]))
             found = [(name, part["builds"], content["root_seed"]) for name, part in content["ensembles"].items()]
+            made = [key for part in content["ensembles"].values() for key in part.get("packages", {})]
+            versions.update(made or [_of_packing(content)])
         else:
-            table = read_table(Path(path))
-            header = table_attributes(table)
-            versions.add(_versions(package_versions()))
-            build = {f"{header['version']} {header['git_commit']}": len(table)}
-            found = [(header["ensemble"], build, header["root_seed"])]
+            made, samples = header(path)
+            build = {f"{made['version']} {made['git_commit']}": samples}
+            found = [(made["ensemble"], build, made["root_seed"])]
+            versions.add(made.get("packages", NOT_RECORDED))
         for name, counted, seed in found:
             builds.setdefault(name, Counter()).update({_short(key): n for key, n in counted.items()})
             seeds.setdefault(name, set()).add(str(seed))
-    return builds, seeds, versions
+    return builds, seeds, {each for behind in versions for each in behind.split("; ")}
 
 
 def _short(build: str) -> str:
@@ -78,8 +81,18 @@ def _short(build: str) -> str:
     return f"{version} {commit[:12]}{dirty}"
 
 
-def _versions(found: dict[str, str]) -> str:
-    return ", ".join(f"{name} {found[name]}" for name in ("python", *PACKAGES) if name in found)
+def _of_packing(content: dict) -> str:
+    """What batches say that were packed before the tables named their packages."""
+    found = ", ".join(f"{name} {number}" for name, number in content.get("versions", {}).items())
+    return f"{found} (of who packed the batch)" if found else NOT_RECORDED
+
+
+def _packages(versions: set[str]) -> str:
+    known = sorted(versions - {NOT_RECORDED})
+    if not known:
+        return "Versions of the packages: not recorded."
+    missing = "; of some samples not recorded" if NOT_RECORDED in versions else ""
+    return f"Versions of the packages: {'; '.join(known)}{missing}."
 
 
 if "snakemake" in globals():

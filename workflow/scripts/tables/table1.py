@@ -9,16 +9,16 @@ import pandas as pd
 sys.path.append(str(Path(__file__).resolve().parents[1] / "figures"))
 
 import table_files
-from campaign_data import read_models, read_samples
+from campaign_data import model_name, read_models, read_samples
 from entry import run
 
 from nqe_core.ensembles import read_sheet
 
-# Ensemble sizes of the paper: Table I, and Sec. II for POLY. Keys: family, dimension, N.
+# Ensemble sizes of the paper: Table I, and Sec. II for POLY. Keys: model, N.
 PAPER = {
-    ("IPL", 2, 400): 10_000, ("IPL", 2, 1600): 10_000, ("IPL", 2, 6400): 10_000, ("IPL", 2, 25600): 10_000,
-    ("IPL", 3, 2048): 320_000, ("IPL", 3, 8192): 80_000, ("IPL", 3, 32768): 20_000, ("IPL", 4, 10000): 2_000,
-    ("POLY", 3, 2000): 10_000, ("POLY", 3, 8000): 1_000,
+    ("ipl2d", 400): 10_000, ("ipl2d", 1600): 10_000, ("ipl2d", 6400): 10_000, ("ipl2d", 25600): 10_000,
+    ("ipl3d", 2048): 320_000, ("ipl3d", 8192): 80_000, ("ipl3d", 32768): 20_000, ("ipl4d", 10000): 2_000,
+    ("poly3d", 2000): 10_000, ("poly3d", 8000): 1_000,
 }  # fmt: skip
 
 
@@ -27,18 +27,17 @@ def draw(observables, sheet, models, md, csv, html=None):
     samples, known = read_samples(observables, models), read_models(models)
     rows = []
     for row in read_sheet(sheet, known):
-        part, model = samples[samples["ensemble"] == row.ensemble], known[row.model]
-        family = "IPL" if model.size_distribution == "binary" else "POLY"
+        part = samples[samples["ensemble"] == row.ensemble]
         rows.append(
             {
                 "ensemble": row.ensemble,
-                "model": f"{model.dimension}D {family}",
+                "model": model_name(row.model, known[row.model].dimension),
                 "N": row.n_particles,
                 "T_p": row.parent_temperature,
                 "asked for": row.n_samples,
                 "made": len(part),
                 "failed": len(part) - int(part["fine"].sum()),
-                "paper": PAPER.get((family, model.dimension, row.n_particles)),
+                "paper": PAPER.get((row.model, row.n_particles)),
             }
         )
     table = pd.DataFrame(rows).astype({"paper": "Int64"}).astype(object)

@@ -13,6 +13,7 @@ from campaign_data import choose, read_models, read_samples
 from entry import run
 
 from nqe_core import statistics
+from nqe_core.models import MODELS
 
 
 def draw(observables, models, md, csv, html=None):
@@ -29,12 +30,13 @@ def draw(observables, models, md, csv, html=None):
         pd.DataFrame(rows), md, csv, "Table II. Athermal shear modulus G and mass density rho, in simulation units.",
         "G: mean over samples and strains with its standard error (samples of one Monte Carlo walker as one block); the "
         "median is less sensitive to the low tail of small systems. The paper's G is for high parent temperature, so it "
-        "stands only beside the hottest ensemble of a model.",
+        "stands only beside the hottest ensemble of a model; models that are not the paper's have a dash.",
         page=html,
     )  # fmt: skip
 
 
 def _row(model, temperature, size, group, hottest: bool) -> dict:
+    paper = MODELS.get(model.name)  # the sheet's own file of models may have other constants
     modulus = statistics.mean(group["shear_modulus"], group["block"])
     density = group["n_particles"] / group["box_length"] ** model.dimension
     return {
@@ -45,9 +47,9 @@ def _row(model, temperature, size, group, hottest: bool) -> dict:
         "G": modulus.value,
         "error": modulus.error,
         "median G": float(group["shear_modulus"].median()),
-        "paper G": model.shear_modulus_infinity if hottest else None,
+        "paper G": paper.shear_modulus_infinity if paper and hottest else None,
         "rho": float(density.mean()),
-        "paper rho": model.table_density,
+        "paper rho": paper.table_density if paper else None,
     }
 
 
