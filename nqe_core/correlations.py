@@ -92,7 +92,7 @@ def memory(sizes: np.ndarray) -> np.ndarray:
     return _over_lags(x, lambda a, b: float((a * b).mean() / variance))
 
 
-def structure_peak(positions: np.ndarray, box_length: float) -> float:
+def first_peak_wave_number(positions: np.ndarray, box_length: float) -> float:
     """Wave number of the first peak of the structure factor, along the axes.
 
     Parameters

@@ -10,7 +10,7 @@ import csv
 import hashlib
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
 
@@ -18,9 +18,9 @@ import numpy as np
 
 from nqe_core.errors import InputError
 from nqe_core.file_schema import STAGES
-from nqe_core.models import MODELS, Model
+from nqe_core.models import MODELS, Model, most_modes
 from nqe_core.particle_files import parse_diameters
-from nqe_core.relaxation_table import SHORT_BURN_IN, read_relaxation, relaxation_time
+from nqe_core.relaxation_table import SHORT_BURN_IN, Measured, read_relaxation, relaxation_time
 
 # what a row says about a liquid, and what it must say where glasses are read instead
 WITHOUT_LIQUID = {"samples_per_walker": 1, "cooling_rate": 0.0, "swap_fraction": 0.0, "burn_in": 0, "spacing": 0}
@@ -214,7 +214,10 @@ def short_burn_ins(rows: Iterable[Ensemble], table: Path, sampler: str) -> dict[
 
 
 def read_sheet(
-    path: str | Path, models: Mapping[str, Model] | None = MODELS, sampler: str = "hybrid"
+    path: str | Path,
+    models: Mapping[str, Model] | None = MODELS,
+    sampler: str = "hybrid",
+    measured: Sequence[Measured] | None = None,
 ) -> tuple[Ensemble, ...]:
     """Read and check a campaign's sheet.
 
@@ -226,6 +229,9 @@ def read_sheet(
         The models that rows may name; None leaves models unchecked.
     sampler : str
         The one whose relaxation times are meant where a row counts in them (`relaxation_table`).
+    measured : sequence of Measured, optional
+        Relaxation times for what the table does not know. With it, even an empty one, rows that count in a time which
+        neither knows are checked and left out; without it they are refused.
 
     Returns
     -------
@@ -249,13 +255,15 @@ def read_sheet(
     table = list(csv.reader((line for _, line in kept), delimiter="\t", quoting=csv.QUOTE_NONE))
     columns = _check_columns(path, [name.strip() for name in table[0]])
     ensembles: dict[str, Ensemble] = {}
+    left_out = set()
     for (number, _), values in zip(kept[1:], table[1:], strict=True):
         where = f"{path}, line {number}"
         if len(values) != len(columns):
             raise InputError(f"{where}: {len(values)} columns (separated by tabs), but the header has {len(columns)}")
         try:
             texts = dict(zip(columns, (value.strip() for value in values), strict=True))
-            row = _parse(_counted_in_sweeps(texts, relaxation_table(path), sampler))
+            known, counted = _counted_in_sweeps(texts, relaxation_table(path), sampler, measured)
+            row = _parse(counted)
             if models is not None:
                 check_model(row, models)
         except InputError as error:
@@ -263,7 +271,9 @@ def read_sheet(
         if row.ensemble in ensembles:
             raise InputError(f"{where}: ensemble {row.ensemble!r} appears twice")
         ensembles[row.ensemble] = row
-    return tuple(ensembles.values())
+        if not known:
+            left_out.add(row.ensemble)
+    return tuple(row for name, row in ensembles.items() if name not in left_out)
 
 
 def check_model(row: Ensemble, models: Mapping[str, Model]) -> None:
@@ -271,7 +281,7 @@ def check_model(row: Ensemble, models: Mapping[str, Model]) -> None:
     if row.model not in models:
         raise InputError(f"ensemble {row.ensemble!r}: unknown model {row.model!r} (known: {', '.join(models)})")
     models[row.model].check_particles(row.n_particles)
-    if row.n_modes > (row.n_particles - 1) * models[row.model].dimension:
+    if row.n_modes > most_modes(row.n_particles, models[row.model].dimension):
         raise InputError(f"ensemble {row.ensemble!r}: n_modes is {row.n_modes}, more than the sample has")
 
 
@@ -290,29 +300,35 @@ def _check_columns(path: Path, columns: list[str]) -> list[str]:
     return columns
 
 
-def _counted_in_sweeps(values: dict[str, str], table: Path, sampler: str) -> dict[str, str]:
-    """Burn-in and spacing in sweeps, where they are given in relaxation times."""
+def _counted_in_sweeps(
+    values: dict[str, str], table: Path, sampler: str, measured: Sequence[Measured] | None
+) -> tuple[bool, dict[str, str]]:
+    """Burn-in and spacing in sweeps, where they are given in relaxation times, and whether these are known."""
     counted = {name: values[name] for name in ("burn_in", "spacing") if values[name].endswith("tau")}
     if not counted:
-        return values
-    times = read_relaxation(table)
+        return True, values
+    times = read_relaxation(table) if measured is None or table.exists() else ()
     try:
         model, temperature, n = values["model"], float(values["parent_temperature"]), int(values["n_particles"])
         swaps = float(values["swap_fraction"])
         numbers = {name: float(text.removesuffix("tau")) for name, text in counted.items()}
     except ValueError as error:
         raise InputError(f"{error} (burn_in and spacing are sweeps, or relaxation times like 12tau)") from None
+    if not all(math.isfinite(number) and number > 0 for number in numbers.values()):
+        raise InputError(f"{', '.join(numbers)}: relaxation times must be positive")
     tau = relaxation_time(times, model, temperature, n, sampler, swaps)
-    if tau is None or not math.isfinite(tau):
+    if measured is not None and (tau is None or not math.isfinite(tau)):
+        tau = relaxation_time(measured, model, temperature, n, sampler, swaps)
+    if tau is not None and math.isfinite(tau):
+        return True, {**values, **{name: str(math.ceil(number * tau)) for name, number in numbers.items()}}
+    if measured is None:
         known = "is not known" if tau is None else "was too long to be measured"
         raise InputError(
             f"burn_in is {values['burn_in']!r} and spacing {values['spacing']!r}, but the relaxation time of {model} at "
             f"T = {temperature:g} with the {sampler} sampler and {swaps:g} of swaps {known} ({table}; `nqe relaxation` "
             "measures it)"
         )
-    if not all(math.isfinite(number) and number > 0 for number in numbers.values()):
-        raise InputError(f"{', '.join(numbers)}: relaxation times must be positive")
-    return {**values, **{name: str(math.ceil(number * tau)) for name, number in numbers.items()}}
+    return False, {**values, **dict.fromkeys(numbers, "1")}  # for the checks of the rest of the row
 
 
 def _parse(values: dict[str, str]) -> Ensemble:

@@ -18,13 +18,23 @@ from nqe_core.errors import InputError
 from nqe_core.file_schema import missing_row, stage_fields
 from nqe_core.jobs import NUMERICAL_ERRORS, Checkpoint, Job, Pause, SampleFailure, job_attributes
 from nqe_core.models import Model
-from nqe_core.swap_monte_carlo import SAMPLERS, equilibrate, initial_configuration
+from nqe_core.swap_monte_carlo import (
+    check_sampler,
+    check_share,
+    check_temperature,
+    equilibrate,
+    initial_configuration,
+    sweeps_per_cycle,
+)
 
 # Attempted moves of a block: about a second, so that a signal is heard soon and little is lost by an interruption.
 ATTEMPTS_PER_BLOCK = 4_000_000
 # In large boxes a block lasts longer, some seconds: the hybrid sampler tunes its step within a block, over trajectories of
 # about a hundred sweeps each, and one or two of them are not enough (beyond N = 38,000 there was not a whole one).
 SWEEPS_PER_BLOCK, MOST_ATTEMPTS_PER_BLOCK = 1000, 40_000_000
+# In the largest ones not even these attempts are one trajectory (beyond N = 250,000), and nothing would be tuned: there a
+# block lasts so many cycles, minutes. In smaller boxes blocks stay as they were: random streams are numbered by them.
+LARGEST_BOXES, CYCLES_PER_BLOCK = 200_000, 10
 
 
 @dataclass(frozen=True)
@@ -65,12 +75,9 @@ class Protocol:
         check_name(self.ensemble)
         check_seed(self.root_seed)
         self.model.check_particles(self.n_particles)
-        if not self.temperature > 0:
-            raise InputError(f"temperature is {self.temperature}, must be positive")
-        if not 0 <= self.swap_fraction < 1:
-            raise InputError(f"swap_fraction is {self.swap_fraction}, must be in [0, 1)")
-        if self.sampler not in SAMPLERS:
-            raise InputError(f"unknown sampler {self.sampler!r} (known: {', '.join(SAMPLERS)})")
+        check_temperature(self.temperature)
+        check_share(self.swap_fraction, self.model)
+        check_sampler(self.sampler)
         if self.samples_per_walker < 1:
             raise InputError(f"samples_per_walker is {self.samples_per_walker}, must be at least 1")
         if self.burn_in < 1:
@@ -82,7 +89,9 @@ class Protocol:
     def sweeps_per_block(self) -> int:
         """Sweeps after which a walker looks up."""
         usual, most = (attempts // self.n_particles for attempts in (ATTEMPTS_PER_BLOCK, MOST_ATTEMPTS_PER_BLOCK))
-        return max(1, usual, min(SWEEPS_PER_BLOCK, most))
+        cycles = CYCLES_PER_BLOCK if self.n_particles >= LARGEST_BOXES else 0
+        tuned = cycles * sweeps_per_cycle(self.sampler, self.n_particles, self.swap_fraction)
+        return max(1, usual, min(SWEEPS_PER_BLOCK, most), tuned)
 
     def blocks(self, sweeps: int) -> list[int]:
         """Sweeps of each block of a run of `sweeps`."""
@@ -131,7 +140,7 @@ def equilibrate_job(protocol: Protocol, first_sample: int, n_samples: int) -> Jo
     parameters = {**{name: getattr(protocol, name) for name in own}, "sweeps_per_block": protocol.sweeps_per_block}
     source = {
         "model": model.name,
-        "model_parameters": {key: value for key, value in model.parameters().items() if key != "name"},
+        "model_parameters": model.parameters(),
         "ensemble": protocol.ensemble,
         "n_particles": protocol.n_particles,
         "temperature": protocol.temperature,

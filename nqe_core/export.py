@@ -93,18 +93,26 @@ class Chunk:
         """Stages of the modes that are there."""
         return tuple(stage for stage in MODE_STAGES if stage in self._readers)
 
+    def good(self, chosen: Iterable[int] | None = None) -> list[int]:
+        """Samples that no stage failed for: those of `chosen`, or all."""
+        every = self._readers["inherent_state"].samples if chosen is None else chosen
+        return [
+            int(sample)
+            for sample in every
+            if not any(reader.row(sample, "failure")["failure"] for reader in self._readers.values())
+        ]
+
     def samples(self, chosen: Iterable[int] | None = None) -> Iterator[Exported]:
-        """Samples that no stage failed for; those of `chosen`, or all."""
+        """Samples that no stage failed for, one in memory at a time; those of `chosen`, or all."""
         state = self._readers["inherent_state"]
-        for sample in map(int, state.samples) if chosen is None else chosen:
-            if any(reader.row(sample, "failure")["failure"] for reader in self._readers.values()):
-                continue
+        for sample in self.good(chosen):
             modes, stiffness = {}, {}
             for stage in self.stages:
                 name = "eigenvalues" if stage == "harmonic" else "stiffness"
                 row = self._readers[stage].row(sample, "modes", name)
-                first = (lambda value: value[0]) if stage == "harmonic" else (lambda value: value)
-                modes[stage], stiffness[stage] = first(row["modes"]), float(first(row[name]))
+                if stage == "harmonic":  # a view of the lowest one would keep all modes in memory
+                    row = {"modes": row["modes"][0].copy(), name: row[name][0]}
+                modes[stage], stiffness[stage] = row["modes"], float(row[name])
             yield Exported(sample, state.configuration(sample), modes, stiffness)
 
 
@@ -237,17 +245,17 @@ def export_files(
     if ending not in (".xyz", ".gsd", ".npz", ".mtx"):
         raise InputError(f"{output}: the ending says the format and must be .xyz, .gsd, .npz, .mtx, .csv or .parquet")
     with Chunk(paths) as chunk:
-        samples = list(chunk.samples(chosen))
+        samples = chunk.good(chosen)
         if not samples:
             raise InputError(f"{paths[0]}: every sample of these has failed in some stage")
         if ending in (".npz", ".mtx"):
             if len(samples) > 1 and "{sample}" not in output:
                 raise InputError(f"{output}: {len(samples)} Hessians need {{sample}} in the name")
-            for found in samples:
+            for found in chunk.samples(samples):
                 matrix = hessian(Interactions.of(found.configuration, chunk.model))
                 write_hessian(Path(output.replace("{sample}", str(found.sample))), matrix)
         else:
             write = write_xyz if ending == ".xyz" else write_gsd
-            write(path, samples, arrows_of(chunk.stages, arrows))
+            write(path, chunk.samples(samples), arrows_of(chunk.stages, arrows))
         left_out = chunk.size - len(samples) if chosen is None else len(chosen) - len(samples)
     return f"{output}: {len(samples)} samples" + (f", {left_out} failed ones left out" if left_out else "")

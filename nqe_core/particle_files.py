@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import io
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -33,7 +35,7 @@ _DUMP_COUNT = re.compile(r"^ITEM: NUMBER OF ATOMS\s*^\s*(\d+)", re.MULTILINE)
 _UNITS = re.compile(r"units\s*=\s*(\w+)|^ITEM: UNITS\s+(\w+)", re.MULTILINE)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Frame:
     """One configuration as a file holds it.
 
@@ -105,26 +107,56 @@ def file_format(path: Path, named: str | None = None) -> str:
         ) from None
 
 
-def read_frames(path: Path, named: str | None = None) -> list[Frame]:
-    """All frames of a file, in order.
+def read_frames(path: Path, named: str | None = None, wanted: slice = slice(None)) -> list[Frame]:
+    """Frames of a file, in order.
 
     Parameters
     ----------
     path : Path
     named : str, optional
         One of `FORMATS`; by default what the ending says.
+    wanted : slice
+        Which; all by default. Others are not parsed.
 
     Raises
     ------
     InputError
         No such file, unknown format, damaged, a package of the extra `io` missing, or no frame.
     """
-    path = Path(path)
-    kind = file_format(path, named)
-    check_input(path)
+    path, kind = Path(path), file_format(path, named)
     reader = {"gsd": _gsd, "lammps-data": _lammps_data, "lammps-dump": _lammps_dump, "extxyz": _extended_xyz}[kind]
+    with _readable(path, kind):
+        frames = reader(path, wanted)
+        if not frames:
+            raise InputError(f"{path}: holds no configuration")
+    return frames
+
+
+def count_frames(path: Path, named: str | None = None) -> int:
+    """How many frames a file has, without parsing them; arguments and errors as for `read_frames`."""
+    path, kind = Path(path), file_format(path, named)
+    with _readable(path, kind):
+        if kind == "gsd":
+            import gsd.hoomd
+
+            with gsd.hoomd.open(path, "r") as trajectory:
+                found = len(trajectory)
+        elif kind == "lammps-data":
+            found = 1
+        else:
+            text = path.read_text(encoding="utf-8")
+            found = len(_dump_blocks(text) if kind == "lammps-dump" else _xyz_frames(path, _lines(text)))
+        if not found:
+            raise InputError(f"{path}: holds no configuration")
+    return found
+
+
+@contextmanager
+def _readable(path: Path, kind: str) -> Iterator[None]:
+    """Whatever a reader complains about becomes one line."""
+    check_input(path)
     try:
-        frames = reader(path)
+        yield
     except InputError:
         raise
     except ImportError as error:
@@ -135,9 +167,6 @@ def read_frames(path: Path, named: str | None = None) -> list[Frame]:
     except Exception as error:
         text = " ".join(str(error).split())[:160]
         raise InputError(f"{path}: not a readable {kind} file ({type(error).__name__}: {text})") from None
-    if not frames:
-        raise InputError(f"{path}: holds no configuration")
-    return frames
 
 
 def _sizes(columns: dict) -> np.ndarray | None:
@@ -158,23 +187,33 @@ def _of_atoms(
     )
 
 
-def _extended_xyz(path: Path) -> list[Frame]:
+def _extended_xyz(path: Path, wanted: slice) -> list[Frame]:
     from ase.io.extxyz import read_extxyz
 
-    # ASE takes the column of species for chemical elements, and there is none of the name A
-    text = re.sub(r"\bspecies:S:1\b", f"{_TYPE}:S:1", path.read_text(encoding="utf-8"))
-    _check_counts(path, text.splitlines())
+    lines = _lines(path.read_text(encoding="utf-8"))
     frames = []
-    for number, atoms in enumerate(read_extxyz(io.StringIO(text), slice(None))):
+    for number, place in list(enumerate(_xyz_frames(path, lines)))[wanted]:
+        # ASE takes the column of species for chemical elements, and there is none of the name A
+        text = re.sub(r"\bspecies:S:1\b", f"{_TYPE}:S:1", "".join(lines[place]))
+        (atoms,) = read_extxyz(io.StringIO(text), slice(None))
         types = atoms.arrays.get(_TYPE, atoms.arrays.get("type", np.zeros(len(atoms), dtype=int)))
         frames.append(_of_atoms(atoms, f"{path}, frame {number}", np.asarray(types).astype(str)))
     return frames
 
 
-def _check_counts(path: Path, lines: list[str]) -> None:
-    """Each frame has as many lines as it says; ASE counts to a number that cannot be, however long that takes."""
-    number, line = 0, 0
-    while any(text.strip() for text in lines[line:]):
+def _lines(text: str) -> list[str]:
+    """Lines as a file has them, with their ends."""
+    return io.StringIO(text).readlines()
+
+
+def _xyz_frames(path: Path, lines: list[str]) -> list[slice]:
+    """Which lines each frame has: as many as it says; ASE counts to a number that cannot be, however long that takes."""
+    frames: list[slice] = []
+    line, end = 0, len(lines)
+    while end and not lines[end - 1].strip():
+        end -= 1
+    while line < end:
+        number = len(frames)
         count = lines[line].strip()
         if not count.isdecimal():
             raise InputError(
@@ -182,7 +221,9 @@ def _check_counts(path: Path, lines: list[str]) -> None:
             )
         if (left := len(lines) - line - 2) < int(count):
             raise InputError(f"{path}, frame {number}: says {count} particles, but {max(left, 0)} lines are left")
-        number, line = number + 1, line + 2 + int(count)
+        frames.append(slice(line, line + 2 + int(count)))
+        line = frames[-1].stop
+    return frames
 
 
 def _check_ids(where: str, ids: np.ndarray) -> None:
@@ -197,7 +238,7 @@ def _stated_units(text: str) -> str:
     return (found[1] or found[2]) if found else ""
 
 
-def _lammps_data(path: Path) -> list[Frame]:
+def _lammps_data(path: Path, wanted: slice) -> list[Frame]:
     from ase.io.lammpsdata import read_lammps_data
 
     text = path.read_text(encoding="utf-8")
@@ -213,7 +254,7 @@ def _lammps_data(path: Path) -> list[Frame]:
     # "metal" leaves lengths as they are
     atoms = read_lammps_data(io.StringIO(text), units="metal", sort_by_id=True)
     types = np.asarray(atoms.arrays["type"], dtype=int).astype(str)
-    return [_of_atoms(atoms, str(path), types, _stated_units(text[:2000]), diameters)]
+    return [_of_atoms(atoms, str(path), types, _stated_units(text[:2000]), diameters)][wanted]
 
 
 def _section(text: str, start: int) -> list[str]:
@@ -234,16 +275,16 @@ def _without_spheres(text: str, start: int) -> tuple[str, np.ndarray]:
     return f"{head}\n\n{plain}\n{separator}{rest}", np.array([diameters[number] for number in sorted(diameters)])
 
 
-def _lammps_dump(path: Path) -> list[Frame]:
+def _lammps_dump(path: Path, wanted: slice) -> list[Frame]:
     from ase.io.lammpsrun import read_lammps_dump_text
 
     text = path.read_text(encoding="utf-8")
-    tables = [_dump_columns(block) for block in text.split("ITEM: TIMESTEP")[1:]]
-    for number, (columns, said) in enumerate(zip(tables, _DUMP_COUNT.findall(text), strict=True)):
-        _check_dump(f"{path}, frame {number}", columns, int(said))
-    found = read_lammps_dump_text(io.StringIO(text), index=slice(None), units="metal", order=True)
     frames = []
-    for number, (atoms, columns) in enumerate(zip(found, tables, strict=True)):
+    for number, block in list(enumerate(_dump_blocks(text)))[wanted]:
+        columns = _dump_columns(block)
+        (said,) = _DUMP_COUNT.findall(block)
+        _check_dump(f"{path}, frame {number}", columns, int(said))
+        (atoms,) = read_lammps_dump_text(io.StringIO(block), index=slice(None), units="metal", order=True)
         types = columns.get("element", columns.get("type"))
         if types is None or not {"x", "xu", "xs", "xsu"} & set(columns):
             raise InputError(f"{path}, frame {number}: a dump needs the columns type (or element) and x y z")
@@ -251,6 +292,11 @@ def _lammps_dump(path: Path) -> list[Frame]:
             _of_atoms(atoms, f"{path}, frame {number}", types.astype(str), _stated_units(text[:200]), _sizes(columns))
         )
     return frames
+
+
+def _dump_blocks(text: str) -> list[str]:
+    """The text of each frame."""
+    return [f"ITEM: TIMESTEP{block}" for block in text.split("ITEM: TIMESTEP")[1:]]
 
 
 def _check_dump(where: str, columns: dict[str, np.ndarray], said: int) -> None:
@@ -272,12 +318,13 @@ def _dump_columns(block: str) -> dict[str, np.ndarray]:
     return columns
 
 
-def _gsd(path: Path) -> list[Frame]:
+def _gsd(path: Path, wanted: slice) -> list[Frame]:
     import gsd.hoomd
 
     frames = []
     with gsd.hoomd.open(path, "r") as trajectory:
-        for number, snapshot in enumerate(trajectory):
+        for number in range(len(trajectory))[wanted]:
+            snapshot = trajectory[number]
             lx, ly, lz, xy, xz, yz = (float(value) for value in snapshot.configuration.box)
             cell = np.array([[lx, 0.0, 0.0], [xy * ly, ly, 0.0], [xz * lz, yz * lz, lz]])
             particles = snapshot.particles

@@ -8,7 +8,6 @@ not.
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -19,13 +18,13 @@ from nqe_core.configuration import Configuration
 from nqe_core.correlations import (
     Decay,
     decay,
+    first_peak_wave_number,
     integrated_time,
     jackknife,
     mean_of,
     memory,
     overlap,
     self_scattering,
-    structure_peak,
     unfolded,
     variance,
 )
@@ -35,7 +34,7 @@ from nqe_core.kernels.monte_carlo import TRACE_ENERGY
 from nqe_core.models import Model
 from nqe_core.relaxation_table import Measured
 from nqe_core.statistics import Estimate
-from nqe_core.swap_monte_carlo import SAMPLERS, equilibrate, initial_configuration
+from nqe_core.swap_monte_carlo import check_sampler, check_share, check_temperature, equilibrate, initial_configuration
 from nqe_core.swap_monte_carlo.hybrid import HybridWalker
 from nqe_core.swap_monte_carlo.metropolis import MetropolisWalker
 from nqe_core.swap_monte_carlo.walker import Walker
@@ -60,7 +59,8 @@ class Study:
     temperature : float
         T, at which the liquid is followed.
     sweeps : int
-        Length of each walker's run, after its burn-in.
+        Length of each walker's run, after its burn-in; rounded to equal numbers of whole cycles between its states
+        (`Relaxation.sweeps`).
     burn_in : int
         Sweeps at T before.
     walkers : int
@@ -91,18 +91,15 @@ class Study:
     def __post_init__(self) -> None:
         check_seed(self.root_seed)
         self.model.check_particles(self.n_particles)
-        if self.sampler not in SAMPLERS:
-            raise InputError(f"unknown sampler {self.sampler!r} (known: {', '.join(SAMPLERS)})")
-        for name in ("temperature", "start_temperature"):
-            value = getattr(self, name)
-            if value is not None and not (math.isfinite(value) and value > 0):
-                raise InputError(f"{name} is {value!r}, must be positive")
+        check_sampler(self.sampler)
+        check_temperature(self.temperature)
+        if self.start_temperature is not None:
+            check_temperature(self.start_temperature, "start_temperature")
         if self.walkers < LEAST_WALKERS:
             raise InputError(f"walkers is {self.walkers}, must be at least {LEAST_WALKERS}: errors come from them")
         if self.burn_in < 0 or self.start_sweeps < 1:
             raise InputError(f"burn_in is {self.burn_in} and start_sweeps {self.start_sweeps}, must be 0 and 1 or more")
-        if not 0 <= self.swap_fraction < 1:
-            raise InputError(f"swap_fraction is {self.swap_fraction}, must be in [0, 1)")
+        check_share(self.swap_fraction, self.model)
         if self.sweeps < LEAST_SWEEPS:
             raise InputError(f"sweeps is {self.sweeps}, must be at least {LEAST_SWEEPS}")
 
@@ -134,6 +131,8 @@ class Relaxation:
         CPU time.
     step : float
         Tuned step of the first walker.
+    sweeps : int
+        Length of each walker's run, as it was run.
     """
 
     lags: np.ndarray
@@ -148,6 +147,7 @@ class Relaxation:
     wave_number: float
     seconds_per_sweep: float
     step: float
+    sweeps: int
 
     def line(self, study: Study) -> Measured:
         """What enters the table of relaxation times."""
@@ -157,9 +157,9 @@ class Relaxation:
         found |= {f"tau_{name}": estimate for name, estimate in times.items()}
         values = {name: estimate.value for name, estimate in found.items()}
         errors = {f"{name}_error": estimate.error for name, estimate in found.items()}
-        own = ("temperature", "n_particles", "sampler", "swap_fraction", "walkers", "sweeps")
+        own = ("temperature", "n_particles", "sampler", "swap_fraction", "walkers")
         return Measured(
-            model=study.model.name, seconds_per_sweep=self.seconds_per_sweep, **values, **errors,
+            model=study.model.name, sweeps=self.sweeps, seconds_per_sweep=self.seconds_per_sweep, **values, **errors,
             **{name: getattr(study, name) for name in own},
         )  # fmt: skip
 
@@ -201,7 +201,9 @@ def measure_relaxation(
     cycle, cycles, snapshots = runs[0].cycle, energies.shape[1], len(runs[0].positions)
     between = cycle * cycles // snapshots
     lags = np.arange(snapshots // 2) * between
-    wave_number = structure_peak(np.concatenate([run.positions[:: snapshots // 10] for run in runs]), box_length)
+    wave_number = first_peak_wave_number(
+        np.concatenate([run.positions[:: snapshots // 10] for run in runs]), box_length
+    )
     paths = [unfolded(run.positions, box_length) for run in runs]
     return Relaxation(
         lags=lags,
@@ -216,6 +218,7 @@ def measure_relaxation(
         wave_number=wave_number,
         seconds_per_sweep=sum(run.seconds for run in runs) / (len(runs) * cycle * cycles),
         step=runs[0].step,
+        sweeps=cycle * cycles,
     )
 
 

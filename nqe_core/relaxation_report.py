@@ -13,7 +13,7 @@ import numpy as np
 from nqe_core.atomic_files import written_aside
 from nqe_core.ensembles import Ensemble
 from nqe_core.relaxation import Relaxation
-from nqe_core.relaxation_table import SAME_TEMPERATURE, Measured
+from nqe_core.relaxation_table import SAME_TEMPERATURE, Measured, relaxation_time
 from nqe_core.statistics import Estimate
 
 
@@ -56,14 +56,23 @@ def shown(estimate: Estimate) -> str:
 
 
 def compared(line: Measured, rows: Iterable[Ensemble]) -> list[str]:
-    """How many relaxation times the burn-in and the spacing of a sheet's rows are."""
-    lines = []
+    """How many relaxation times the burn-in and the spacing are of a sheet's rows that are made of the measured liquid."""
+    if not math.isfinite(line.tau):
+        return ["the sheet's burn-ins and spacings are not compared: tau was not measured"]
+    lines, read = [], []
     for row in rows:
         if row.model != line.model or abs(row.parent_temperature - line.temperature) > SAME_TEMPERATURE:
             continue
-        tau = line.tau_at(row.n_particles)
-        lines.append(f"{row.ensemble}: burn-in {row.burn_in / tau:.1f} tau, spacing {row.spacing / tau:.1f} tau")
-    return lines
+        if row.source:
+            read.append(row.ensemble)
+            continue
+        # the sampler is that of the measurement: a sheet names none
+        tau = relaxation_time(
+            [line], row.model, row.parent_temperature, row.n_particles, line.sampler, row.swap_fraction
+        )
+        if tau is not None:  # another share of swaps relaxes in another time
+            lines.append(f"{row.ensemble}: burn-in {row.burn_in / tau:.1f} tau, spacing {row.spacing / tau:.1f} tau")
+    return lines + ([f"{', '.join(read)}: read from files, without burn-in and spacing"] if read else [])
 
 
 def write_curves(path: Path, found: Relaxation) -> None:

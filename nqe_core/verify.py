@@ -127,7 +127,11 @@ class _Ensemble:
 
     def check_burn_in(self, times: Sequence[Measured], least: float) -> None:
         """Walkers were given the time to forget where they started."""
-        for file in self.files["liquid"]:
+        protocols: dict[tuple, _Checked] = {}
+        for file in self.files["liquid"]:  # mostly all are made alike, unless the sheet was changed in between
+            how = file.attributes["parameters"]
+            protocols.setdefault((how["sampler"], how["swap_fraction"], how["burn_in"]), file)
+        for file in protocols.values():
             made, how = file.attributes, file.attributes["parameters"]
             tau = relaxation_time(
                 times, made["model"], made["temperature"], made["n_particles"], how["sampler"], how["swap_fraction"]
@@ -148,7 +152,6 @@ class _Ensemble:
                     f"{file.path}: burn-in of {how['burn_in']} sweeps is {how['burn_in'] / tau:.1f} relaxation times, "
                     f"at least {least:g} are asked for"
                 )
-            break  # all chunks of an ensemble are made alike
 
     def _stage(self, stage: str) -> list[_Checked]:
         """Read every file of a stage to the last byte."""

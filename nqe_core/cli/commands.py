@@ -251,7 +251,8 @@ def relaxation(options: Namespace) -> int:
     own = ("n_particles", "temperature", "sweeps", "burn_in", "walkers", "sampler", "swap_fraction",
            "start_temperature", "start_sweeps", "root_seed")  # fmt: skip
     study = Study(_model(options.model, options.model_parameters), **{name: getattr(options, name) for name in own})
-    rows = read_sheet(options.sheet, models=None) if options.sheet is not None else ()
+    if options.sheet is not None:  # with what it counts in a time that is still to be measured
+        read_sheet(options.sheet, None, study.sampler, measured=())
     # what is measured for hours must find its place afterwards
     for output in (options.table, options.curves):
         if output is not None:
@@ -268,11 +269,14 @@ def relaxation(options: Namespace) -> int:
 
     found = measure_relaxation(study, progress)
     line = found.line(study)
-    print("\n".join([*report(found), *compared(line, rows)]), flush=True)
+    print("\n".join(report(found)), flush=True)
     if options.table is not None:
         add_to_table(options.table, line)
     if options.curves is not None:
         write_curves(Path(options.curves), found)
+    if options.sheet is not None:  # last: it may have been edited in the meantime
+        for text in compared(line, read_sheet(options.sheet, None, study.sampler, measured=[line])):
+            print(text)
     return 0
 
 
@@ -303,6 +307,6 @@ def models(options: Namespace) -> int:
     from nqe_core.models import MODELS, OTHER_MODELS
 
     everything = {**MODELS, **OTHER_MODELS}.items()
-    shown = {name: {k: v for k, v in model.parameters().items() if k != "name"} for name, model in everything}
+    shown = {name: model.parameters() for name, model in everything}
     print(json.dumps(shown, indent=2))
     return 0

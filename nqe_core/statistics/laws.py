@@ -12,7 +12,7 @@ from nqe_core.statistics.bootstrap import draws, enough, from_draws, interval, m
 from nqe_core.statistics.estimates import LEAST_BLOCKS, LEAST_SAMPLES, QUANTILE, Estimate
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class RunningMedian:
     """Medians of y in consecutive bins of x (arrays of shape=(bins,)), with bootstrap bands.
 

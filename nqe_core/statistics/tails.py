@@ -60,7 +60,7 @@ def _weibull_shape(values: np.ndarray, cut: float) -> float:
     inside = values[values < cut] if above else values
     if len(inside) < 2:
         return math.nan
-    logs = np.log(inside / cut)
+    logs = np.log(inside / (cut if above else inside.max()))  # without censored values the scale does not matter
     censored = len(values) - len(inside)
 
     def score(shape: float) -> float:

@@ -15,11 +15,14 @@ from nqe_core.configuration import Configuration
 from nqe_core.energy import check_fits
 from nqe_core.errors import InputError
 from nqe_core.models import Model
-from nqe_core.swap_monte_carlo.hybrid import run_hybrid
-from nqe_core.swap_monte_carlo.metropolis import run_metropolis
+from nqe_core.swap_monte_carlo.hybrid import run_hybrid, sweeps_of_trajectory
+from nqe_core.swap_monte_carlo.metropolis import SWEEPS_PER_CYCLE, run_metropolis
 from nqe_core.swap_monte_carlo.walker import MonteCarloResult
 
-__all__ = ["SAMPLERS", "MonteCarloResult", "Sampler", "equilibrate", "initial_configuration"]
+__all__ = [
+    "SAMPLERS", "MonteCarloResult", "Sampler", "check_sampler", "check_share", "check_temperature", "equilibrate",
+    "initial_configuration", "sweeps_per_cycle",
+]  # fmt: skip
 
 OVERLAP_TEMPERATURE, OVERLAP_SWEEPS = 2.0, 50  # of the short run that pushes random positions apart
 LONG_WAVES = {2: 0.06, 3: 0.09, 4: 0.14}  # S(k) of a start at small k, by dimension: that of the IPL liquids at T = 2
@@ -27,6 +30,32 @@ LONG_WAVES = {2: 0.06, 3: 0.09, 4: 0.14}  # S(k) of a start at small k, by dimen
 # A sampler takes (configuration, model, temperature, sweeps, rng, swap_fraction, step, tune), checked by `equilibrate`
 Sampler = Callable[..., MonteCarloResult]
 SAMPLERS: dict[str, Sampler] = {"metropolis": run_metropolis, "hybrid": run_hybrid}
+
+
+def check_temperature(temperature: float, name: str = "temperature") -> None:
+    """Refuse a temperature that no liquid has."""
+    if not (math.isfinite(temperature) and temperature > 0):
+        raise InputError(f"{name} is {temperature!r}, must be positive")
+
+
+def check_share(swap_fraction: float, model: Model) -> None:
+    """Refuse a share of swap moves outside [0, 1), and any of a model whose pairs attract."""
+    if not 0 <= swap_fraction < 1:
+        raise InputError(f"swap_fraction is {swap_fraction!r}, must be in [0, 1)")
+    if swap_fraction > 0 and not model.repulsive:
+        raise InputError(f"swap_fraction is {swap_fraction!r}, must be 0 for model {model.name!r}, whose pairs attract")
+
+
+def check_sampler(sampler: str) -> None:
+    """Refuse the name of a sampler that there is not."""
+    if sampler not in SAMPLERS:
+        raise InputError(f"unknown sampler {sampler!r} (known: {', '.join(SAMPLERS)})")
+
+
+def sweeps_per_cycle(sampler: str, n_particles: int, swap_fraction: float) -> int:
+    """Sweeps of one cycle of displacements and swaps: the step is tuned between cycles, never within one."""
+    check_sampler(sampler)
+    return sweeps_of_trajectory(n_particles, swap_fraction) if sampler == "hybrid" else SWEEPS_PER_CYCLE
 
 
 def equilibrate(
@@ -65,18 +94,13 @@ def equilibrate(
         attract, an unknown sampler.
     """
     check_fits(configuration, model)
-    if not (math.isfinite(temperature) and temperature > 0):
-        raise InputError(f"temperature is {temperature!r}, must be positive")
+    check_temperature(temperature)
     if int(sweeps) != sweeps or sweeps < 0:
         raise InputError(f"sweeps is {sweeps!r}, must be a whole number, zero or more")
-    if not 0 <= swap_fraction < 1:
-        raise InputError(f"swap_fraction is {swap_fraction!r}, must be in [0, 1)")
-    if swap_fraction > 0 and not model.repulsive:
-        raise InputError(f"swap_fraction is {swap_fraction!r}, must be 0 for model {model.name!r}, whose pairs attract")
+    check_share(swap_fraction, model)
     if step is not None and not (math.isfinite(step) and step > 0):
         raise InputError(f"step is {step!r}, must be positive")
-    if sampler not in SAMPLERS:
-        raise InputError(f"unknown sampler {sampler!r} (known: {', '.join(SAMPLERS)})")
+    check_sampler(sampler)
     generator = np.random.default_rng(rng)
     return SAMPLERS[sampler](configuration, model, temperature, int(sweeps), generator, swap_fraction, step, tune)
 

@@ -55,11 +55,8 @@ class HybridWalker(Walker):
             # the error of a trajectory's energy grows as dt^2 sqrt(N)
             step = FIRST_TIME_STEP * (500.0 / configuration.n_particles) ** 0.25
         super().__init__(configuration, model, temperature, rng, swap_fraction, step, **options)
-        if trajectory_steps is None:
-            trajectory_steps = steps_of_trajectory(configuration.n_particles)
         self.rng, self.target, self.skin = rng, target, skin
-        # an evaluation of the forces counts as a sweep's displacements
-        self.sweeps_per_cycle = round(2 * trajectory_steps / (1.0 - swap_fraction))
+        self.sweeps_per_cycle = sweeps_of_trajectory(configuration.n_particles, swap_fraction, trajectory_steps)
 
     def attempts(self, sweeps: int) -> tuple[int, int]:
         return int(self.time_steps(sweeps) > 0), round(self.swap_fraction * sweeps * self.n)
@@ -104,6 +101,12 @@ class HybridWalker(Walker):
 def steps_of_trajectory(n_particles: int) -> int:
     """Time steps after which a trajectory has crossed the cage, whatever N."""
     return round(TRAJECTORY_STEPS * max(1.0, n_particles / FEW) ** 0.25)
+
+
+def sweeps_of_trajectory(n_particles: int, swap_fraction: float, steps: int | None = None) -> int:
+    """Sweeps that a trajectory of `steps` time steps (by default those of N particles) and its swaps count as."""
+    # an evaluation of the forces counts as a sweep's displacements
+    return round(2 * (steps_of_trajectory(n_particles) if steps is None else steps) / (1.0 - swap_fraction))
 
 
 def without_overlaps(

@@ -20,7 +20,7 @@ SHAKE = 0.01  # of the smallest diameter: how far positions move, each way, when
 WIDE_ENTRIES = np.uint64(64)  # first guess of a particle's neighbours in the wide list, which grows by itself
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class MonteCarloResult:
     """What a run leaves behind.
 
