@@ -34,8 +34,8 @@ def main() -> None:
     for seed in range(options.samples):
         bonds = Interactions.of(short_glass(model, options.n_particles, seed), model)
         psi = lowest_modes(bonds).modes[0]
-        quartic = find_quartic_mode(bonds, psi, "macopt")
-        cubic = find_cubic_mode(bonds, quartic.mode, "macopt")
+        quartic = find_quartic_mode(bonds, psi, method="macopt")
+        cubic = find_cubic_mode(bonds, quartic.mode, method="macopt")
         for metric in METRICS:
             with_metric = {"metric": preconditioner(bonds, metric)}
             for kind, reference, found, energy in (

@@ -17,7 +17,7 @@ import numpy as np
 from nqe_core import Interactions, quench
 from nqe_core.elasticity import shear_moduli
 from nqe_core.models import Model, get_model
-from nqe_core.molecular_dynamics import TIME_STEP, cool
+from nqe_core.molecular_dynamics import cool
 from nqe_core.swap_monte_carlo import equilibrate, initial_configuration
 
 BURN_IN, SPACING = 4000, 800  # sweeps; more than ten and two relaxation times at T = 2 (config/relaxation.tsv)
@@ -33,7 +33,7 @@ def walker(model: Model, n: int, temperature: float, swaps: float, rate: float, 
             run.configuration, model, temperature, SPACING, rng, swaps, run.step, tune=False, sampler="hybrid"
         )
         liquid = run.configuration
-        state = quench(cool(liquid, model, COOLED_FROM, rate, TIME_STEP, rng) if rate else liquid, model)
+        state = quench(cool(liquid, model, COOLED_FROM, rate, rng) if rate else liquid, model)
         modulus = np.mean(shear_moduli(Interactions.of(state.configuration, model)))
         found.append([modulus, run.energies.mean(), state.energy])
     return np.mean(found, axis=0)

@@ -15,7 +15,7 @@ from limits import limits
 from numba import njit
 from timing import Row, compare, seconds
 
-from nqe_core.elasticity import nonaffine_velocities, shear_strain_coupling
+from nqe_core.elasticity import mismatch_force, nonaffine_velocities
 from nqe_core.energy import PairList
 from nqe_core.fire import SKIN, quench
 from nqe_core.harmonic import lowest_modes
@@ -163,8 +163,8 @@ def dynamics_rows(folder: Path, n: int) -> list[Row]:
 
 def _modes(interactions: Interactions, eigensolver: str, method: str) -> None:
     psi = lowest_modes(interactions, 1, eigensolver).modes[0]
-    quartic = find_quartic_mode(interactions, psi, method)
-    find_cubic_mode(interactions, quartic.mode, method)
+    quartic = find_quartic_mode(interactions, psi, method=method)
+    find_cubic_mode(interactions, quartic.mode, method=method)
 
 
 def modes_against_packages(folder: Path, n: int) -> list[Row]:
@@ -244,10 +244,10 @@ def poly_starts(folder: Path, n: int) -> list[Row]:
     def reference() -> None:
         starts = [quartic]
         for strain in ("simple_xy", "pure_xy", "simple_xz", "pure_xz", "simple_yz", "pure_yz"):
-            coupling = shear_strain_coupling(interactions, strain).reshape(-1)
-            starts.append(sparse_linalg.cg(matrix, -coupling, rtol=1e-8)[0].reshape(quartic.shape))
+            force = mismatch_force(interactions, strain).reshape(-1)
+            starts.append(sparse_linalg.cg(matrix, -force, rtol=1e-8)[0].reshape(quartic.shape))
         for start in starts:
-            find_cubic_mode(interactions, start, "macopt")
+            find_cubic_mode(interactions, start, method="macopt")
 
     return [compare("POLY N=2000 seven cubic starts + six solves", ours, reference, ">= 4", "s", n=n)]
 

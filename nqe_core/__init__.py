@@ -31,11 +31,15 @@ _HOME = {
     "harmonic": ("lowest_modes", "HarmonicModes"),
     "nonlinear_modes": (
         "stiffness", "cubic_coefficient", "quartic_coefficient", "participation_ratio", "find_quartic_mode",
-        "find_cubic_mode", "find_cubic_mode_from", "find_pseudoharmonic_mode", "NonlinearMode",
+        "find_cubic_mode", "find_cubic_mode_from", "find_pseudoharmonic_mode", "NonlinearMode", "preconditioner",
     ),
+    "double_wells": ("QuarticExpansion", "find_saddle", "find_second_minimum", "Neighbour"),
     "foreign_glasses": ("read_configurations",),
     "analysis": ("analyse", "Analysis"),
-    "elasticity": ("STRAINS", "shear_strain_coupling", "shear_moduli", "shear_modulus", "nonaffine_velocities"),
+    "elasticity": (
+        "shear_strains", "mismatch_force", "shear_strain_coupling", "shear_moduli", "shear_modulus",
+        "nonaffine_velocities",
+    ),
 }  # fmt: skip
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 __all__ = sorted(_MODULE_OF)  # noqa: PLE0605 - computed, so that the table above is the only list

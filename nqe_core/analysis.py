@@ -15,7 +15,7 @@ from nqe_core.glass_reading import STABLE
 from nqe_core.harmonic import HarmonicModes, lowest_modes
 from nqe_core.interactions import Interactions
 from nqe_core.jobs import Job
-from nqe_core.models import Model
+from nqe_core.models import Model, most_modes
 from nqe_core.nonlinear_modes import NonlinearMode, find_cubic_mode, find_quartic_mode
 from nqe_core.storage import ChunkReader
 
@@ -26,7 +26,7 @@ LATER_FILES = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Analysis:
     """A glass and its lowest modes.
 
@@ -152,7 +152,7 @@ def analyse_files(
 def _check_n_modes(reading: Job, n_modes: int) -> None:
     """Refuse more modes than the glasses have, before any file is written."""
     n, d = next(field.shape for field in reading.fields if field.name == "positions")
-    most = (n - 1) * d - 1
+    most = most_modes(n, d)
     if not 1 <= n_modes <= most:
         raise InputError(f"n_modes is {n_modes}, must be between 1 and {most}")
 

@@ -10,14 +10,16 @@ import numpy as np
 from nqe_core.errors import InputError
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Configuration:
     """Particles in a periodic hypercube.
+
+    The arrays are copies, and cannot be written to: what was checked stays so. `==` asks whether two are one object.
 
     Parameters
     ----------
     positions : ndarray, shape=(N, d)
-        Cartesian coordinates; they need not lie inside the box.
+        Cartesian coordinates in simulation units; they need not lie inside the box.
     diameters : ndarray, shape=(N,)
         Particle sizes lambda_i.
     box_length : float
@@ -34,8 +36,8 @@ class Configuration:
     box_length: float
 
     def __post_init__(self) -> None:
-        positions = np.ascontiguousarray(self.positions, dtype=np.float64)
-        diameters = np.ascontiguousarray(self.diameters, dtype=np.float64)
+        positions = np.array(self.positions, dtype=np.float64, order="C", ndmin=1)
+        diameters = np.array(self.diameters, dtype=np.float64, order="C", ndmin=1)
         if positions.ndim != 2 or positions.shape[1] not in (2, 3, 4):
             raise InputError(f"positions have shape {positions.shape}, must be (N, d) with d = 2, 3 or 4")
         if diameters.shape != positions.shape[:1]:
@@ -48,6 +50,8 @@ class Configuration:
             raise InputError(f"the diameter of particle {worst} is {diameters[worst]}, must be positive")
         if not (isinstance(self.box_length, Real) and np.isfinite(self.box_length) and self.box_length > 0):
             raise InputError(f"box_length is {self.box_length!r}, must be a positive number")
+        # kernels get copies of these: numba would compile them once more for arrays that are read only
+        positions.flags.writeable = diameters.flags.writeable = False
         object.__setattr__(self, "positions", positions)
         object.__setattr__(self, "diameters", diameters)
         object.__setattr__(self, "box_length", float(self.box_length))

@@ -22,17 +22,28 @@ MODULUS_TOLERANCE = 1e-5
 AXES = "xyzw"
 
 
-def STRAINS(dimension: int) -> tuple[str, ...]:
-    """Names of the shear strains: simple and pure in every coordinate plane."""
+def shear_strains(dimension: int) -> tuple[str, ...]:
+    """Names of the shear strains: simple and pure in every coordinate plane.
+
+    Parameters
+    ----------
+    dimension : int
+        d, one of 2, 3, 4.
+
+    Returns
+    -------
+    tuple of str
+        Such as ("simple_xy", "pure_xy") in two dimensions.
+    """
     planes = combinations(AXES[:dimension], 2)
     return tuple(f"{kind}_{a}{b}" for a, b in planes for kind in ("simple", "pure"))
 
 
 def strain_generator(dimension: int, strain: str) -> np.ndarray:
     """E of a named strain, shape=(d, d)."""
-    if strain not in STRAINS(dimension):
+    if strain not in shear_strains(dimension):
         raise InputError(
-            f"unknown strain {strain!r} in {dimension} dimensions (known: {', '.join(STRAINS(dimension))})"
+            f"unknown strain {strain!r} in {dimension} dimensions (known: {', '.join(shear_strains(dimension))})"
         )
     kind, plane = strain.split("_")
     a, b = (AXES.index(axis) for axis in plane)
@@ -55,15 +66,51 @@ def _affine(interactions: Interactions, strain: str) -> tuple[float, np.ndarray]
     return curvature, field.reshape(interactions.n_particles, -1)
 
 
-def shear_strain_coupling(interactions: Interactions, strain: str) -> np.ndarray:
+def mismatch_force(interactions: Interactions, strain: str) -> np.ndarray:
     """Xi = d2U / dgamma dx (after Eq. 29), per bond 4 g'' (x.delta) x + 2 g' delta, with delta = E x.
+
+    Parameters
+    ----------
+    interactions : Interactions
+    strain : str
+        One of `shear_strains`.
 
     Returns
     -------
     ndarray, shape=(N, d)
-        Contract with a mode for its nu.
+        In units of energy / length; minus the forces that an affine strain brings about, per strain.
+
+    Raises
+    ------
+    InputError
+        Unknown strain.
     """
     return _affine(interactions, strain)[1]
+
+
+def shear_strain_coupling(interactions: Interactions, z: np.ndarray, strain: str = "simple_xy") -> float:
+    """nu(z) = Xi.z / (z.z)^(1/2) (after Eq. 29), how a mode couples to a strain; the sign is that of z.
+
+    Parameters
+    ----------
+    interactions : Interactions
+    z : ndarray, shape=(N, d)
+        Of any norm.
+    strain : str
+        One of `shear_strains`; the tables of observables have that of the default.
+
+    Returns
+    -------
+    float
+        In units of energy / length (`Units.shear_strain_coupling`).
+
+    Raises
+    ------
+    InputError
+        Unknown strain, or a field of the wrong shape.
+    """
+    field = interactions.field(z)
+    return float(np.vdot(mismatch_force(interactions, strain), field)) / float(np.sum(np.square(field))) ** 0.5
 
 
 def affine_modulus(interactions: Interactions, strain: str) -> float:
@@ -79,7 +126,7 @@ def _solve(interactions: Interactions, forces: np.ndarray, tolerance: float) -> 
 
 
 def nonaffine_velocities(interactions: Interactions, tolerance: float = SOLVE_TOLERANCE) -> np.ndarray:
-    """dx/dgamma at mechanical equilibrium, -M^+ Xi, for every strain of `STRAINS`.
+    """dx/dgamma at mechanical equilibrium, -M^+ Xi, for every strain of `shear_strains`.
 
     Parameters
     ----------
@@ -96,29 +143,29 @@ def nonaffine_velocities(interactions: Interactions, tolerance: float = SOLVE_TO
     ArithmeticError
         When M is not positive definite.
     """
-    couplings = np.stack([shear_strain_coupling(interactions, strain) for strain in STRAINS(interactions.dimension)])
-    return _velocities(interactions, couplings, tolerance)
+    every = shear_strains(interactions.dimension)
+    return _velocities(interactions, np.stack([mismatch_force(interactions, strain) for strain in every]), tolerance)
 
 
 def _independent(dimension: int) -> tuple[str, ...]:
     """Strains of which the others are differences: pure shear in the plane of a and b is that of x and b, less x and a."""
-    return tuple(s for s in STRAINS(dimension) if s.startswith("simple") or s.startswith(f"pure_{AXES[0]}"))
+    return tuple(s for s in shear_strains(dimension) if s.startswith("simple") or s.startswith(f"pure_{AXES[0]}"))
 
 
 def _of_every_strain(dimension: int, independent: np.ndarray) -> np.ndarray:
-    """What depends linearly on E, for `STRAINS`, from what it is for the independent ones."""
+    """What depends linearly on E, for `shear_strains`, from what it is for the independent ones."""
     found = dict(zip(_independent(dimension), independent, strict=True))
-    for strain in STRAINS(dimension):
+    for strain in shear_strains(dimension):
         if strain not in found:
             a, b = tuple(strain.removeprefix("pure_"))
             found[strain] = found[f"pure_{AXES[0]}{b}"] - found[f"pure_{AXES[0]}{a}"]
-    return np.stack([found[strain] for strain in STRAINS(dimension)])
+    return np.stack([found[strain] for strain in shear_strains(dimension)])
 
 
-def _velocities(interactions: Interactions, couplings: np.ndarray, tolerance: float) -> np.ndarray:
-    strains = STRAINS(interactions.dimension)
+def _velocities(interactions: Interactions, mismatch_forces: np.ndarray, tolerance: float) -> np.ndarray:
+    strains = shear_strains(interactions.dimension)
     independent = [strains.index(strain) for strain in _independent(interactions.dimension)]
-    return _of_every_strain(interactions.dimension, -_solve(interactions, couplings[independent], tolerance))
+    return _of_every_strain(interactions.dimension, -_solve(interactions, mismatch_forces[independent], tolerance))
 
 
 def shear_moduli(interactions: Interactions, velocities: np.ndarray | None = None) -> np.ndarray:
@@ -126,23 +173,42 @@ def shear_moduli(interactions: Interactions, velocities: np.ndarray | None = Non
 
     At v = -M^+ Xi the second term is -Xi.M^+.Xi; in this form it is stationary there.
 
+    Parameters
+    ----------
+    interactions : Interactions
+        Of an inherent state.
+    velocities : ndarray, shape=(n_strains, N, d), optional
+        From `nonaffine_velocities`, if they are known already.
+
     Returns
     -------
     ndarray, shape=(n_strains,)
+        In units of energy / length^d, in the order of `shear_strains`.
+
+    Raises
+    ------
+    ArithmeticError
+        When M is not positive definite.
     """
-    affine = [_affine(interactions, strain) for strain in STRAINS(interactions.dimension)]
-    born, couplings = np.array([curvature for curvature, _ in affine]), np.stack([field for _, field in affine])
+    affine = [_affine(interactions, strain) for strain in shear_strains(interactions.dimension)]
+    born, mismatch_forces = np.array([curvature for curvature, _ in affine]), np.stack([field for _, field in affine])
     if velocities is None:
-        velocities = _velocities(interactions, couplings, MODULUS_TOLERANCE)
-    pairs = zip(couplings, velocities, strict=True)
+        velocities = _velocities(interactions, mismatch_forces, MODULUS_TOLERANCE)
+    pairs = zip(mismatch_forces, velocities, strict=True)
     return (born + np.array([_relaxation(interactions, *pair) for pair in pairs])) / interactions.volume
 
 
-def _relaxation(interactions: Interactions, coupling: np.ndarray, velocity: np.ndarray) -> float:
+def _relaxation(interactions: Interactions, force: np.ndarray, velocity: np.ndarray) -> float:
     """2 Xi.v + v.M.v"""
-    return 2.0 * float(np.vdot(coupling, velocity)) + float(np.vdot(velocity, interactions.hessian_product(velocity)))
+    return 2.0 * float(np.vdot(force, velocity)) + float(np.vdot(velocity, interactions.hessian_product(velocity)))
 
 
 def shear_modulus(interactions: Interactions) -> float:
-    """G, the mean over all shear strains."""
+    """G, the mean of `shear_moduli` over all strains, in units of energy / length^d; errors as of that.
+
+    Parameters
+    ----------
+    interactions : Interactions
+        Of an inherent state.
+    """
     return float(shear_moduli(interactions).mean())

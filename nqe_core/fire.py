@@ -24,21 +24,22 @@ POLISH_BELOW = 1e-3
 NEXT_TRY = 0.2
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class QuenchResult:
     """An inherent state and how it was reached.
 
     Parameters
     ----------
     configuration : Configuration
-        Particles in the order they were given, wrapped into the box.
+        Particles in the order they were given, wrapped into the box; of a quench that diverged, what it started from.
     energy : float
-        Potential energy per particle.
+        Potential energy per particle, in the potential's unit of energy; NaN when diverged.
     pressure : float
-        Virial pressure.
+        Virial pressure, in units of energy / length^d; NaN when diverged.
     force_ratio : float
-        Typical gradient over typical pair force.
+        Typical gradient over typical pair force; infinite when diverged.
     converged : bool
+        `force_ratio` is at most the tolerance.
     force_evaluations : int
         Products with the Hessian are counted among them.
     """
@@ -50,15 +51,6 @@ class QuenchResult:
     converged: bool
     force_evaluations: int
 
-    @property
-    def iterations(self) -> int:
-        """One force evaluation is one iteration."""
-        return self.force_evaluations
-
-
-def _nothing() -> None:
-    pass
-
 
 def quench(
     configuration: Configuration,
@@ -66,7 +58,7 @@ def quench(
     tolerance: float = FORCE_TOLERANCE,
     max_evaluations: int = 400_000,
     polish: bool = True,
-    between_blocks: Callable[[], None] = _nothing,
+    between_blocks: Callable[[], None] = lambda: None,
 ) -> QuenchResult:
     """Follow the potential energy downhill to its local minimum.
 
@@ -83,10 +75,17 @@ def quench(
     between_blocks : callable
         Called every few hundred steps; may raise to interrupt.
 
+    Returns
+    -------
+    QuenchResult
+        With `converged=False` when it gave up, or diverged (forces that are not finite).
+
     Raises
     ------
     InputError
         When the configuration does not fit the model, or the tolerance is not between 0 and 1.
+    ArithmeticError
+        When so many particles are in one place that a particle has more partners than a list has room for.
     """
     check_fits(configuration, model)
     check_tolerance(tolerance)

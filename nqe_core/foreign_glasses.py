@@ -28,8 +28,9 @@ class Conventions:
     ----------
     diameters : mapping of str to float, optional
         Type -> diameter in simulation units; goes before sizes that the file has.
-    length_unit : float
-        The simulation's unit of length (the smallest diameter) in the file's.
+    length_unit : float, optional
+        The simulation's unit of length (the smallest diameter) in the file's; 1 by default, which LAMMPS files in units
+        other than lj do not accept.
     any_density : bool
         Accept a number density that is not the model's.
     file_format : str, optional

@@ -13,9 +13,11 @@ from nqe_core.hessian_matrix import hessian, normalized, without_translation
 from nqe_core.interactions import Interactions
 from nqe_core.kernels.chebyshev import filtered, multiplied
 from nqe_core.linear_response import Factorised
+from nqe_core.models import most_modes
 from nqe_core.rattlers import check_rattlers
 
 METHODS = ("auto", "chebyshev", "factorised", "arpack")
+TRIED = METHODS[1:]  # what one of them cannot do is left to the next
 
 RESIDUAL_TOLERANCE = 1e-6  # |M.psi - lambda psi| / |lambda|; the eigenvalue's own error is its square
 ARPACK_TOLERANCE = 1e-13
@@ -36,7 +38,7 @@ BOUND_MARGIN = 1.05  # the filter explodes above the largest eigenvalue, so that
 SEED = 20200130
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class HarmonicModes:
     """Lowest normal modes.
 
@@ -50,7 +52,8 @@ class HarmonicModes:
         |M.psi - lambda psi| / |lambda|.
     converged : bool
         All residuals are small.
-    method : str
+    method : {"chebyshev", "factorised", "arpack"}
+        The solver that found them, which need not be the one that was asked for.
     """
 
     eigenvalues: np.ndarray
@@ -58,6 +61,25 @@ class HarmonicModes:
     residuals: np.ndarray
     converged: bool
     method: str
+
+
+def solvers(method: str, dimension: int) -> tuple[str, ...]:
+    """The solvers behind a method, in the order in which they are tried.
+
+    Parameters
+    ----------
+    method : {"auto", "chebyshev", "factorised", "arpack"}
+    dimension : int
+
+    Raises
+    ------
+    InputError
+        Unknown method.
+    """
+    if method not in METHODS:
+        raise InputError(f"unknown method {method!r} (known: {', '.join(METHODS)})")
+    first = method if method != "auto" else "factorised" if dimension == 2 else "chebyshev"
+    return TRIED[TRIED.index(first) :]
 
 
 def lowest_modes(interactions: Interactions, n_modes: int = 1, method: str = "auto", seed: int = SEED) -> HarmonicModes:
@@ -68,10 +90,15 @@ def lowest_modes(interactions: Interactions, n_modes: int = 1, method: str = "au
     interactions : Interactions
     n_modes : int
     method : {"auto", "chebyshev", "factorised", "arpack"}
-        "arpack" is the paper's method, on M itself; "factorised" inverts M once (cheap in 2D); "chebyshev" filters
-        with a polynomial of M and factorises nothing. "auto" takes the last in 3D and 4D, the second in 2D.
+        "arpack" is the paper's method, on M itself; "factorised" inverts M once (cheap in 2D), and leaves an M with
+        negative eigenvalues to "arpack"; "chebyshev" filters with a polynomial of M and factorises nothing, but leaves
+        it to "factorised" to find a large share of all modes. "auto" takes the last in 3D and 4D, the second in 2D.
     seed : int
         Of the random field that the iteration starts from; fixed, since results must not depend on who asks.
+
+    Returns
+    -------
+    HarmonicModes
 
     Raises
     ------
@@ -80,20 +107,17 @@ def lowest_modes(interactions: Interactions, n_modes: int = 1, method: str = "au
     ArithmeticError
         There are rattlers, or the solver found fewer modes than it was asked for.
     """
-    most = interactions.size - interactions.dimension
-    if not 1 <= n_modes < most or n_modes != int(n_modes):
-        raise InputError(f"n_modes is {n_modes}, must be a whole number between 1 and {most - 1}")
+    most = most_modes(interactions.n_particles, interactions.dimension)
+    if not 1 <= n_modes <= most or n_modes != int(n_modes):
+        raise InputError(f"n_modes is {n_modes}, must be a whole number between 1 and {most}")
     n_modes = int(n_modes)
-    if method not in METHODS:
-        raise InputError(f"unknown method {method!r} (known: {', '.join(METHODS)})")
+    first = solvers(method, interactions.dimension)[0]
     check_rattlers(interactions)
-    if method == "auto":
-        method = "factorised" if interactions.dimension == 2 else "chebyshev"
-    solver = {"chebyshev": _chebyshev, "factorised": _factorised, "arpack": _arpack}[method]
+    solver = {"chebyshev": _chebyshev, "factorised": _factorised, "arpack": _arpack}[first]
     start = _start_vector(interactions, seed)
-    found = _rayleigh_ritz(interactions, solver(interactions, n_modes, start), method)
-    if method == "chebyshev" and not found.residuals.max() <= DOUBTFUL:
-        return _rayleigh_ritz(interactions, _chebyshev(interactions, n_modes, start, ARPACK_TOLERANCE), method)
+    found = _rayleigh_ritz(interactions, *solver(interactions, n_modes, start))
+    if first == "chebyshev" and not found.residuals.max() <= DOUBTFUL:
+        return _rayleigh_ritz(interactions, *_chebyshev(interactions, n_modes, start, ARPACK_TOLERANCE))
     return found
 
 
@@ -130,7 +154,8 @@ def largest_eigenvalue_bound(interactions: Interactions) -> float:
 
 def _chebyshev(
     interactions: Interactions, n_modes: int, start: np.ndarray, tolerance: float = FILTER_TOLERANCE
-) -> np.ndarray:
+) -> tuple[np.ndarray, str]:
+    """ARPACK on a polynomial of M; like all solvers, the eigenvectors as columns and the name of who found them."""
     high = largest_eigenvalue_bound(interactions)
     spacing2 = (interactions.volume / interactions.n_particles) ** (2.0 / interactions.dimension)
     first_phonon = high / STIFFEST_OVER_TRANSVERSE * spacing2 * (2.0 * np.pi / interactions.box_length) ** 2
@@ -140,7 +165,7 @@ def _chebyshev(
         vectors = np.stack([interactions.from_rows(v) for v in found.T], axis=1)
         # inside [low, high] the filter oscillates and orders nothing: all the modes must lie below it
         if max(interactions.cubic_scalars(v)[0] / float(v @ v) for v in vectors.T) < low:
-            return vectors
+            return vectors, "chebyshev"
         low *= 2.0
     return _factorised(interactions, n_modes, start)
 
@@ -156,7 +181,7 @@ def _filter(interactions: Interactions, low: float, high: float) -> sparse_linal
     return _operator(interactions, apply)
 
 
-def _factorised(interactions: Interactions, n_modes: int, start: np.ndarray) -> np.ndarray:
+def _factorised(interactions: Interactions, n_modes: int, start: np.ndarray) -> tuple[np.ndarray, str]:
     """ARPACK on M^+, whose largest eigenvalues belong to the lowest modes of a minimum.
 
     They do not where M has negative eigenvalues, of which the lowest is small in M^+: ARPACK on M finds those.
@@ -165,7 +190,7 @@ def _factorised(interactions: Interactions, n_modes: int, start: np.ndarray) -> 
     if not _positive_definite(inverse):
         return _arpack(interactions, n_modes, start)
     operator = _operator(interactions, lambda z: inverse(z.reshape(-1)))
-    return _largest(operator, n_modes, start, "LM", ARPACK_TOLERANCE)
+    return _largest(operator, n_modes, start, "LM", ARPACK_TOLERANCE), "factorised"
 
 
 def _positive_definite(inverse: Factorised) -> bool:
@@ -175,7 +200,7 @@ def _positive_definite(inverse: Factorised) -> bool:
         return False
 
 
-def _arpack(interactions: Interactions, n_modes: int, start: np.ndarray) -> np.ndarray:
+def _arpack(interactions: Interactions, n_modes: int, start: np.ndarray) -> tuple[np.ndarray, str]:
     """ARPACK on M itself, asking for the smallest.
 
     The translations are moved to the top of the spectrum. At zero they would be d-fold degenerate, and a Krylov space
@@ -194,7 +219,7 @@ def _arpack(interactions: Interactions, n_modes: int, start: np.ndarray) -> np.n
         )  # fmt: skip
     except sparse_linalg.ArpackNoConvergence as stuck:
         raise ArithmeticError(f"ARPACK found {stuck.eigenvectors.shape[1]} of {n_modes} modes") from None
-    return vectors
+    return vectors, "arpack"
 
 
 def _rayleigh_ritz(interactions: Interactions, vectors: np.ndarray, method: str) -> HarmonicModes:

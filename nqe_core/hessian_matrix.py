@@ -13,9 +13,14 @@ from nqe_core.kernels.fields import subtract_mean, to_sphere
 def hessian(interactions: Interactions) -> sparse.csr_matrix:
     """M = d2U/dx dx (Eq. 2), the sum over bonds of 4 g'' x x + 2 g' I on the diagonal blocks, minus that off them.
 
+    Parameters
+    ----------
+    interactions : Interactions
+
     Returns
     -------
     scipy.sparse.csr_matrix, shape=(N*d, N*d)
+        In units of energy / length^2; row i d + a belongs to coordinate a of particle i.
     """
     d = interactions.dimension
     outer = 4.0 * interactions.g2[:, None, None] * interactions.vectors[:, :, None] * interactions.vectors[:, None, :]

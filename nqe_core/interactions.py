@@ -16,7 +16,7 @@ from nqe_core.kernels.lanes import WIDTHS
 from nqe_core.models import Model
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Interactions:
     """All interacting pairs and the derivatives of their energy in s = r^2.
 
@@ -49,7 +49,9 @@ class Interactions:
         Raises
         ------
         InputError
-            When the configuration does not fit the model (dimension, box too small for the cutoff).
+            When the configuration does not fit the model (dimension, box too small for the cutoff, cutoff too wide).
+        ArithmeticError
+            When so many particles are in one place that a particle has more partners than a list has room for.
         """
         pairs = PairList.of(configuration, model)
         place = np.repeat(np.arange(configuration.n_particles), np.diff(pairs.start).astype(np.int64))

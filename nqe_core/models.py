@@ -29,6 +29,22 @@ SIZE_DISTRIBUTIONS = ("binary", "binary_80_20", "power_law")
 PAPER_FORM, FORMULA_FORM = "inverse_power", "formula"
 
 
+def most_modes(n_particles: int, dimension: int) -> int:
+    """How many harmonic modes can be asked for: one less than there are beside the d translations, as solvers need it.
+
+    Parameters
+    ----------
+    n_particles, dimension : int
+        N and d.
+
+    Returns
+    -------
+    int
+        (N - 1) d - 1.
+    """
+    return (n_particles - 1) * dimension - 1
+
+
 def _double_factorial(n: int) -> int:
     return math.prod(range(n, 0, -2))
 
@@ -173,8 +189,8 @@ class Model:
         return cls(name=name, formula=formula, **parameters)
 
     def parameters(self) -> dict:
-        """The constants as a plain dict (the inverse of `from_parameters`); the paper's form goes without saying."""
-        constants = {field.name: getattr(self, field.name) for field in fields(self)}
+        """The constants but the name as a plain dict, for `from_parameters`; the paper's form goes without saying."""
+        constants = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "name"}
         constants["formula"] = self.formula.record() if self.formula is not None else None
         default = {"form": PAPER_FORM, "formula": None}
         return {key: value for key, value in constants.items() if key not in default or value != default[key]}

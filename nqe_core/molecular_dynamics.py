@@ -34,7 +34,15 @@ class LangevinDynamics:
     temperature : float
         Of the initial Maxwell-Boltzmann velocities.
     rng : numpy.random.Generator
-    time_step, friction : float
+    time_step : float
+        Of the integrator, in units of sqrt(m / epsilon) lambda.
+    friction : float
+        Of the thermostat, per unit time; 0 is none.
+
+    Raises
+    ------
+    InputError
+        The configuration does not fit the model; temperature or friction negative, time step not positive, or not finite.
     """
 
     def __init__(
@@ -51,6 +59,8 @@ class LangevinDynamics:
             raise InputError(f"temperature is {temperature!r}, must be non-negative")
         if not (math.isfinite(time_step) and time_step > 0.0):
             raise InputError(f"time_step is {time_step!r}, must be positive")
+        if not (math.isfinite(friction) and friction >= 0.0):
+            raise InputError(f"friction is {friction!r}, must be non-negative")
         self._model, self._rng = model, rng
         self._time_step, self._friction = time_step, friction
         self._initial = configuration
@@ -68,6 +78,13 @@ class LangevinDynamics:
             A multiple of `THERMOSTAT_INTERVAL`.
         temperature : float or ndarray, shape=(steps / THERMOSTAT_INTERVAL,)
             Of the thermostat at each of its updates.
+
+        Raises
+        ------
+        InputError
+            `steps` is no such multiple.
+        ArithmeticError
+            The trajectory diverged, or particles fell into one place: the time step is too long.
         """
         updates, rest = divmod(steps, THERMOSTAT_INTERVAL)
         if rest:
@@ -79,6 +96,8 @@ class LangevinDynamics:
             self._x, self._v, self._diameters, self._identity, self._initial.box, self._model.potential,
             self._model.nonadditivity, SKIN, steps, self._time_step, THERMOSTAT_INTERVAL, keep, kick, noise,
         )  # fmt: skip
+        if not np.isfinite(self._x).all():
+            raise ArithmeticError(f"the trajectory diverged: is a time step of {self._time_step} too long?")
 
     @property
     def kinetic_temperature(self) -> float:
@@ -93,18 +112,14 @@ class LangevinDynamics:
         return Configuration(positions, self._initial.diameters, self._initial.box_length).wrapped()
 
 
-def _nothing() -> None:
-    pass
-
-
 def cool(
     configuration: Configuration,
     model: Model,
     start_temperature: float,
     rate: float,
-    time_step: float,
     rng: np.random.Generator | int,
-    between_blocks: Callable[[], None] = _nothing,
+    time_step: float = TIME_STEP,
+    between_blocks: Callable[[], None] = lambda: None,
 ) -> Configuration:
     """Cool a liquid from `start_temperature` to zero at a constant rate.
 
@@ -114,21 +129,29 @@ def cool(
     ----------
     configuration : Configuration
         An equilibrium liquid.
+    model : Model
     start_temperature : float
         In units of the potential's prefactor.
     rate : float
         Temperature per unit time.
-    time_step : float
-        `TIME_STEP` unless there is a reason.
     rng : numpy.random.Generator or int
-        Of the thermostat, or its seed; the result is a function of it and the configuration alone.
+        Of the thermostat, or its seed; the result is a function of it and the other arguments alone.
+    time_step : float
+        Of the integrator, in units of sqrt(m / epsilon) lambda.
     between_blocks : callable
         Called every few hundred steps; may raise to interrupt.
+
+    Returns
+    -------
+    Configuration
+        At T = 0 nearly, wrapped into the box, particles in the order they were given.
 
     Raises
     ------
     InputError
-        Rate or temperature not positive.
+        The configuration does not fit the model; rate, temperature or time step not positive, or not finite.
+    ArithmeticError
+        The trajectory diverged, or particles fell into one place: the time step is too long.
     """
     if not (math.isfinite(rate) and rate > 0.0):
         raise InputError(f"cooling rate is {rate!r}, must be positive")

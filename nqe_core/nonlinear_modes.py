@@ -37,7 +37,7 @@ MEMORY = 5  # pairs kept with that metric
 Preconditioner = Callable[[np.ndarray], np.ndarray] | Metric
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class NonlinearMode:
     """A quartic, cubic or pseudo-harmonic mode.
 
@@ -52,9 +52,10 @@ class NonlinearMode:
     residual : float
         |M.z - c U:z..| / |M.z| of Eq. 8 or Eq. 26, or of the like equation of pseudo-harmonic modes.
     iterations, evaluations : int
-        Of the minimisation.
+        Of the minimisation, and of its energy.
     converged : bool
-    method : str
+        The residual is at most the tolerance.
+    method : {"lbfgs", "macopt"}
     """
 
     mode: np.ndarray
@@ -93,10 +94,27 @@ def participation_ratio(z: np.ndarray) -> float:
 
 
 def preconditioner(interactions: Interactions, kind: str = "auto") -> Preconditioner:
-    """The metric of the L-BFGS: "factorised" (M^+), "polynomial" (of M, near M^+), "block_jacobi", or "auto".
+    """The metric of the L-BFGS, to be made once for several minimisations in one glass.
 
     The polynomial, which is "auto", saves nearly as many iterations as a factorisation, and costs no fill. The diagonal
     blocks alone are the reference.
+
+    Parameters
+    ----------
+    interactions : Interactions
+        Of an inherent state.
+    kind : {"auto", "polynomial", "factorised", "block_jacobi"}
+        A polynomial of M, near M^+; M^+ itself; the inverses of M's diagonal blocks.
+
+    Returns
+    -------
+    Metric or callable
+        The polynomial's blocks and range, for the compiled minimiser, or a function that multiplies a gradient.
+
+    Raises
+    ------
+    InputError
+        Unknown kind.
     """
     if kind == "auto":
         kind = "polynomial"
@@ -171,6 +189,7 @@ def _describe(energy: ModeEnergy, found: SphereMinimum, start: np.ndarray, metho
 def find_quartic_mode(
     interactions: Interactions,
     start: np.ndarray,
+    *,
     method: str = "lbfgs",
     tolerance: float = TOLERANCE,
     max_iterations: int = MAX_ITERATIONS,
@@ -188,8 +207,14 @@ def find_quartic_mode(
         "macopt" is the paper's conjugate gradient.
     tolerance : float
         On the relative residual of Eq. 8.
-    metric : callable, optional
-        From `preconditioner`, to share one factorisation between several minimisations.
+    max_iterations : int
+        After which the minimisation gives up; the result then says `converged=False`.
+    metric : Metric or callable, optional
+        From `preconditioner`, to share one between several minimisations; "macopt" has none and ignores it.
+
+    Returns
+    -------
+    NonlinearMode
 
     Raises
     ------
@@ -204,6 +229,7 @@ def find_quartic_mode(
 def find_cubic_mode(
     interactions: Interactions,
     start: np.ndarray,
+    *,
     method: str = "lbfgs",
     tolerance: float = TOLERANCE,
     max_iterations: int = MAX_ITERATIONS,
@@ -211,7 +237,7 @@ def find_cubic_mode(
 ) -> NonlinearMode:
     """The cubic mode downhill of a start: a local minimum of E3 (Eq. 31), which solves Eq. 26.
 
-    Parameters as in `find_quartic_mode`; the paper starts from the quartic mode.
+    Parameters, result and errors as of `find_quartic_mode`, with Eq. 26 for Eq. 8; the paper starts from the quartic mode.
     """
     energy = CubicEnergy(interactions)
     found = _minimize(energy, start, method, tolerance, max_iterations, metric)
@@ -221,6 +247,7 @@ def find_cubic_mode(
 def find_pseudoharmonic_mode(
     interactions: Interactions,
     start: np.ndarray,
+    *,
     method: str = "lbfgs",
     tolerance: float = TOLERANCE,
     max_iterations: int = MAX_ITERATIONS,
@@ -228,8 +255,8 @@ def find_pseudoharmonic_mode(
 ) -> NonlinearMode:
     """The pseudo-harmonic mode downhill of a start: a local minimum of C(z) = (M:zz)^2 / sum_pairs (z_ij.z_ij)^2.
 
-    It represents a soft spot by the Hessian alone; the sum runs over the interacting pairs. Parameters as in
-    `find_quartic_mode`; the coefficients of the result are those of the potential, as for the other modes.
+    It represents a soft spot by the Hessian alone; the sum runs over the interacting pairs. Parameters, result and errors
+    as of `find_quartic_mode`; the coefficients of the result are those of the potential, as for the other modes.
     """
     energy = PseudoharmonicEnergy(interactions)
     found = _minimize(energy, start, method, tolerance, max_iterations, metric)
@@ -239,15 +266,21 @@ def find_pseudoharmonic_mode(
 def find_cubic_mode_from(
     interactions: Interactions,
     starts: np.ndarray,
+    *,
     method: str = "lbfgs",
     tolerance: float = TOLERANCE,
+    max_iterations: int = MAX_ITERATIONS,
     metric: Preconditioner | None = None,
 ) -> tuple[NonlinearMode, int]:
     """The softest converged cubic mode of several starts, and which start led to it (Appendix B, POLY).
 
     Parameters
     ----------
+    interactions : Interactions
+        Of an inherent state.
     starts : ndarray, shape=(m, N, d)
+    method, tolerance, max_iterations, metric
+        Of every minimisation, as of `find_cubic_mode`.
 
     Returns
     -------
@@ -255,12 +288,22 @@ def find_cubic_mode_from(
         Lowest stiffness among the converged ones; if none converged, the first start's result.
     start : int
         Index into `starts`.
+
+    Raises
+    ------
+    InputError
+        No start at all, or as of `find_cubic_mode`.
     """
     if not len(starts):
         raise InputError("there is no start to find a cubic mode from")
     if method == "lbfgs":
         metric = metric or preconditioner(interactions)
-    found = [find_cubic_mode(interactions, start, method, tolerance, metric=metric) for start in starts]
+    found = [
+        find_cubic_mode(
+            interactions, start, method=method, tolerance=tolerance, max_iterations=max_iterations, metric=metric
+        )
+        for start in starts
+    ]
     converged = [k for k, mode in enumerate(found) if mode.converged]
     best = min(converged, key=lambda k: found[k].stiffness) if converged else 0
     return found[best], best

@@ -49,7 +49,7 @@ class Objective(Protocol):
         """Back to the sphere: the field that stands for the same direction."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class SphereMinimum:
     """Where a minimisation ended.
 

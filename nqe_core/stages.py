@@ -16,13 +16,13 @@ from nqe_core.ensembles import random_stream
 from nqe_core.errors import InputError, check_tolerance
 from nqe_core.file_schema import stage_fields
 from nqe_core.fire import QuenchResult, quench
-from nqe_core.harmonic import HarmonicModes, lowest_modes
+from nqe_core.harmonic import HarmonicModes, lowest_modes, solvers
 from nqe_core.interactions import Interactions
 from nqe_core.jobs import Job, Pause, SampleFailure, sample_job
 from nqe_core.models import Model
 from nqe_core.molecular_dynamics import TIME_STEP, cool
 from nqe_core.nonlinear_modes import NonlinearMode, find_cubic_mode, find_cubic_mode_from, find_quartic_mode
-from nqe_core.observables import observe, table_fields
+from nqe_core.observables import SECONDS_OF, observe, table_fields
 from nqe_core.spectrum_certificate import certify
 from nqe_core.storage import ChunkReader
 from nqe_core.structure import is_crystalline, structure_peak
@@ -46,7 +46,7 @@ def quenched_row(configuration: Configuration, model: Model, tolerance: float, p
     result = quench(configuration, model, tolerance=tolerance, between_blocks=pause)
     if not result.converged:
         raise SampleFailure(
-            f"quench not converged: force ratio {result.force_ratio:.1e} after {result.iterations} evaluations"
+            f"quench not converged: force ratio {result.force_ratio:.1e} after {result.force_evaluations} evaluations"
         )
     return inherent_state_row(result)
 
@@ -65,7 +65,7 @@ def inherent_state_row(result: QuenchResult) -> dict:
         "pressure": result.pressure,
         "force_ratio": result.force_ratio,
         "structure_peak": peak,
-        "iterations": result.iterations,
+        "iterations": result.force_evaluations,
         "converged": result.converged,
     }
 
@@ -93,6 +93,8 @@ def quench_job(
         Temperature at which cooling starts; the liquid's own by default.
     """
     check_tolerance(tolerance)
+    if preparation not in ("quench", "cool"):
+        raise InputError(f"preparation is {preparation!r}, must be quench or cool")
     if preparation == "cool" and not cooling_rate > 0:
         raise InputError(f"cooling rate is {cooling_rate}, must be positive to cool")
     if preparation == "quench" and cooling_rate:
@@ -107,7 +109,7 @@ def quench_job(
             attributes = reader.attributes
             start = cooling_start if cooling_start is not None else float(attributes["temperature"])
             rng = random_stream(int(attributes["root_seed"]), attributes["ensemble"], "inherent_state", sample)
-            configuration = cool(configuration, reader.model, start, cooling_rate, TIME_STEP, rng, between_blocks=pause)
+            configuration = cool(configuration, reader.model, start, cooling_rate, rng, between_blocks=pause)
         return quenched_row(configuration, reader.model, tolerance, pause)
 
     parameters = {
@@ -131,7 +133,7 @@ def harmonic_job(inherent_state: Path, n_modes: int = 1, method: str = "auto", c
     n_modes : int
         k, number of modes per sample, translations not counted.
     method : {"auto", "chebyshev", "factorised", "arpack"}
-        Eigensolver.
+        Eigensolver; the file's attributes name those behind it, in the order in which they are tried.
     certify_share : float
         Share of the samples, drawn by their own random streams, for which it is proved that no mode was missed.
     """
@@ -158,8 +160,10 @@ def harmonic_job(inherent_state: Path, n_modes: int = 1, method: str = "auto", c
     parameters = {"n_modes": n_modes, "method": method, "certify_share": certify_share}
     paths = {"inherent_state": inherent_state}
     with ChunkReader(inherent_state, "inherent_state") as reader:
-        fields = stage_fields("harmonic", int(reader.attributes["n_particles"]), reader.model.dimension, n_modes)
-    return sample_job("harmonic", paths, f"lowest modes, {method}", parameters, compute, fields=fields)
+        dimension = reader.model.dimension
+        fields = stage_fields("harmonic", int(reader.attributes["n_particles"]), dimension, n_modes)
+    algorithm = f"lowest modes, {', else '.join(solvers(method, dimension))}"
+    return sample_job("harmonic", paths, algorithm, parameters, compute, fields=fields)
 
 
 def _certified(readers: Readers, sample: int, share: float, interactions: Interactions, modes: HarmonicModes) -> bool:
@@ -312,7 +316,7 @@ def observables_job(liquid: Path | None, inherent_state: Path, harmonic: Path, q
     # the box and the walkers of glasses that were read are their own
     samples_per_walker = attributes["parameters"]["samples_per_walker"] if liquid else 1
 
-    def constants(sample: int) -> dict:
+    def constants(readers: Readers, sample: int) -> dict:
         known = {
             "ensemble": attributes["ensemble"],
             "model": attributes["model"],
@@ -320,6 +324,7 @@ def observables_job(liquid: Path | None, inherent_state: Path, harmonic: Path, q
             "n_particles": attributes["n_particles"],
             "parent_temperature": attributes["temperature"],
             "walker": sample // samples_per_walker,
+            **{SECONDS_OF[stage]: _spent(reader, sample) for stage, reader in readers.items()},
         }
         return {**known, "box_length": box_length} if liquid else known
 
@@ -327,6 +332,12 @@ def observables_job(liquid: Path | None, inherent_state: Path, harmonic: Path, q
         dimension, n_modes, of_liquids=bool(liquid), of_temperature=not np.isnan(attributes["temperature"])
     )
     return sample_job("observables", paths, "contractions and moduli", {}, compute, fields=fields, constants=constants)
+
+
+def _spent(reader: ChunkReader, sample: int) -> float:
+    """CPU time that a stage spent on a sample, in vain or not; NaN where it had nothing to begin with."""
+    row = reader.row(sample, "failure", "seconds")
+    return float("nan") if row["failure"].startswith("upstream: ") else row["seconds"]
 
 
 def _numbers(reader: ChunkReader) -> list[str]:

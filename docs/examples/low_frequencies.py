@@ -120,10 +120,11 @@ def tail(part, column, share):
 
 
 def main(results):
-    for model in ("ipl2d", "ipl3d"):
+    for model in ("ipl2d", "ipl3d", "poly3d"):
         samples = ensembles(results, model)
         print(f"\n## {model}\n")
-        exponents(samples)
+        if model != "poly3d":  # at several temperatures
+            exponents(samples)
         for name, part in samples.groupby("ensemble"):
             if len(part) >= LEAST:
                 print(f"\n{name}\n")

@@ -23,7 +23,13 @@ TIME_STEP, MIXING, STEPS_DOWNHILL = 0, 1, 2
 
 @njit(cache=True, error_model="numpy")
 def build(x, v, diameters, identity, box, cutoff, nonadditivity, skin):
-    """Re-sort all arrays by cell (in place) and list the pairs; returns the list and the positions it was built at."""
+    """Re-sort all arrays by cell (in place) and list the pairs; returns the list and the positions it was built at.
+
+    Raises
+    ------
+    ArithmeticError
+        Here and in all that builds lists: when a particle has more partners than a row has room for (`half_list`).
+    """
     pairs = build_mendable(x, v, diameters, identity, box, cutoff, nonadditivity, skin)
     return pairs.start, pairs.partner, pairs.inverse_lambda2, pairs.reference
 

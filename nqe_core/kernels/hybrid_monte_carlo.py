@@ -68,6 +68,11 @@ def trajectory(position, diameters, box, potential, nonadditivity, skin, energy,
         That of being accepted.
     energy : float
         U of what `position` is now.
+
+    Raises
+    ------
+    ArithmeticError
+        As of `build`.
     """
     d = np.uint64(len(box))
     cutoff = np.sqrt(potential[0])

@@ -41,7 +41,7 @@ MendedList = namedtuple(
 
 @njit(cache=True, error_model="numpy")
 def build_mendable(x, v, diameters, identity, box, cutoff, nonadditivity, skin):
-    """Re-sort all arrays by cell (in place) and list the pairs closer than cutoff * lambda + skin."""
+    """Re-sort all arrays by cell (in place) and list the pairs closer than cutoff * lambda + skin; errors of `half_list`."""
     d = len(box)
     n_cells = cells_per_side(box, cutoff * diameters.max() + skin)
     order, cell_start = sort_by_cell(x, box, n_cells)

@@ -195,6 +195,11 @@ def half_list(x, diameters, box, cell_start, n_cells, cutoff, nonadditivity, ski
     partner : ndarray of uint32, shape=(n_pairs,)
     inverse_lambda2 : ndarray, shape=(n_pairs,)
         1 / lambda_ij^2.
+
+    Raises
+    ------
+    ArithmeticError
+        When a row would be longer than LONGEST_ROW.
     """
     d = np.uint64(len(box))
     n = np.uint64(diameters.size)
@@ -257,7 +262,8 @@ def half_list(x, diameters, box, cell_start, n_cells, cutoff, nonadditivity, ski
                 p = _append_near(columns, stride, at, diameters[i], first, last, search, box, partner, p)
             start[i + ONE] = p
             if p - np.uint64(start[i]) > LONGEST_ROW:
-                raise ValueError("a particle has more than 2048 partners: the configuration has collapsed")
+                # an error of numbers, as of one sample: others of its chunk go on
+                raise ArithmeticError("more than 2048 partners in a row: collapsed configuration, or cutoff too wide")
     partner = partner[:p].copy()
     inverse_lambda2 = np.empty(p)
     for i in range(n):

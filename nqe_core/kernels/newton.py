@@ -76,6 +76,11 @@ def newton_descent(x, v, diameters, identity, box, potential, nonadditivity, ski
     gradient : float
         sqrt(sum f_i^2 / N) where it has come to, or was when it gave up.
     reached : bool
+
+    Raises
+    ------
+    ArithmeticError
+        As of `build`.
     """
     d = len(box)
     size = x.size

@@ -57,7 +57,9 @@ def test_the_report_says_what_to_do_then():
     lags = 2500.0 * np.arange(200)
     fast, slow = (decay(lags, exponential(lags, tau)) for tau in (100.0, 20_000.0))
     number = Estimate(1.0, 0.1, 0.8, 1.2, 8)
-    found = Relaxation(lags, fast, slow, slow, np.zeros((8, 400)), number, number, number, number, 6.0, 1e-3, 0.1)
+    found = Relaxation(
+        lags, fast, slow, slow, np.zeros((8, 400)), number, number, number, number, 6.0, 1e-3, 0.1, 16_000
+    )
     lines = [line for line in report(found) if line.startswith("tau overlap")]
     assert lines == ["tau overlap     shorter than 2500 sweeps, the interval of the states: "
                      "follow a shorter run (fewer sweeps) to measure it"]  # fmt: skip

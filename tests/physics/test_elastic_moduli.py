@@ -11,15 +11,16 @@ import scipy.linalg
 from small_glasses import SIZES
 
 from nqe_core import (
-    STRAINS,
     Configuration,
     InputError,
     Interactions,
     hessian,
+    mismatch_force,
     nonaffine_velocities,
     shear_moduli,
     shear_modulus,
     shear_strain_coupling,
+    shear_strains,
 )
 from nqe_core.elasticity import affine_modulus, strain_generator
 
@@ -61,7 +62,7 @@ def test_modulus_is_the_curvature_of_the_relaxed_energy(glasses, name, strain):
         return pairs.energy(brute_force.relaxed(pairs, f), f)
 
     measured = second_difference(energy, 2e-4) / glass.configuration.volume
-    index = STRAINS(glass.model.dimension).index(strain)
+    index = shear_strains(glass.model.dimension).index(strain)
     # U ~ 1e3 rounds at 1e-13, over V gamma^2 ~ 1e-5: 1e-7 of G, and gamma^4 of the softest mode's anharmonicity
     assert shear_moduli(glass.interactions)[index] == pytest.approx(measured, rel=1e-4)
 
@@ -76,7 +77,7 @@ def test_nonaffine_velocity_is_how_relaxed_particles_move(glasses, name, strain)
         return moved - moved.mean(axis=0)
 
     measured = first_difference(displacement, 2e-5)
-    velocity = nonaffine_velocities(glass.interactions)[STRAINS(glass.model.dimension).index(strain)]
+    velocity = nonaffine_velocities(glass.interactions)[shear_strains(glass.model.dimension).index(strain)]
     assert np.linalg.norm(velocity - measured) < 1e-5 * np.linalg.norm(measured)
 
 
@@ -87,7 +88,7 @@ def test_affine_modulus_and_coupling_are_derivatives_of_the_affine_energy(glasse
     pairs = pairs_of(glass)
     born = second_difference(lambda t: pairs.energy(None, deformation(glass, strain, t)), 3e-4)
     assert affine_modulus(glass.interactions, strain) == pytest.approx(born / glass.configuration.volume, rel=1e-6)
-    coupling = shear_strain_coupling(glass.interactions, strain)
+    coupling = mismatch_force(glass.interactions, strain)
     slope = first_difference(lambda t: pairs.gradient(None, deformation(glass, strain, t)), 1e-5)
     assert np.linalg.norm(coupling - slope) < 1e-8 * np.linalg.norm(slope)
 
@@ -104,26 +105,37 @@ def test_coupling_and_born_term_out_of_equilibrium(glass):
     """In the liquid the tension term of Xi does not cancel: every bond's every term counts."""
     c, bonds = glass.liquid, Interactions.of(glass.liquid, glass.model)
     pairs = brute_force.Pairs(c.positions, c.diameters, c.box_length, glass.model, slack=0.02)
-    for strain in STRAINS(glass.model.dimension)[-2:]:
+    for strain in shear_strains(glass.model.dimension)[-2:]:
         slope = first_difference(lambda t, s=strain: pairs.gradient(None, deformation(glass, s, t)), 1e-5)
-        coupling = shear_strain_coupling(bonds, strain)
+        coupling = mismatch_force(bonds, strain)
         assert np.linalg.norm(coupling - slope) < 1e-7 * np.linalg.norm(slope)
         born = second_difference(lambda t, s=strain: pairs.energy(None, deformation(glass, s, t)), 3e-4)
         assert affine_modulus(bonds, strain) == pytest.approx(born / c.volume, rel=1e-5)
 
 
 def test_coupling_sums_to_zero(glass):
-    for strain in STRAINS(glass.model.dimension):
-        coupling = shear_strain_coupling(glass.interactions, strain)
+    for strain in shear_strains(glass.model.dimension):
+        coupling = mismatch_force(glass.interactions, strain)
         assert np.abs(coupling.sum(axis=0)).max() < 1e-11 * np.abs(coupling).sum()
+
+
+def test_coupling_of_a_field_does_not_depend_on_its_norm(glasses, unit_field):
+    """nu = Xi.z of a unit field, as stiffness and coefficients are numbers of a field of any norm."""
+    bonds = glasses("ipl3d").interactions
+    z = unit_field(bonds.n_particles, 3)
+    for strain in shear_strains(3):
+        wanted = np.sum(mismatch_force(bonds, strain) * z)
+        assert shear_strain_coupling(bonds, z, strain=strain) == pytest.approx(wanted, rel=1e-12)
+        assert shear_strain_coupling(bonds, -3.0 * z, strain) == pytest.approx(-wanted, rel=1e-12)
+    assert shear_strain_coupling(bonds, z) == shear_strain_coupling(bonds, z.ravel(), "simple_xy")
 
 
 def test_velocities_balance_the_coupling(glass):
     """M.v = -Xi, and v has no translation."""
     bonds = glass.interactions
     matrix = hessian(bonds)
-    for strain, velocity in zip(STRAINS(bonds.dimension), nonaffine_velocities(bonds), strict=True):
-        coupling = shear_strain_coupling(bonds, strain)
+    for strain, velocity in zip(shear_strains(bonds.dimension), nonaffine_velocities(bonds), strict=True):
+        coupling = mismatch_force(bonds, strain)
         residual = (matrix @ velocity.ravel()).reshape(coupling.shape) + coupling
         assert np.linalg.norm(residual) < 1e-7 * np.linalg.norm(coupling)
         assert np.abs(velocity.mean(axis=0)).max() < 1e-12 * np.abs(velocity).max()
@@ -135,8 +147,8 @@ def test_moduli_with_an_exact_pseudo_inverse(glass):
     values, vectors = np.linalg.eigh(hessian(bonds).toarray())
     values, vectors = values[bonds.dimension :], vectors[:, bonds.dimension :]
     wanted = []
-    for strain in STRAINS(bonds.dimension):
-        along = vectors.T @ shear_strain_coupling(bonds, strain).ravel()
+    for strain in shear_strains(bonds.dimension):
+        along = vectors.T @ mismatch_force(bonds, strain).ravel()
         wanted.append(affine_modulus(bonds, strain) - np.sum(along**2 / values) / bonds.volume)
     found = shear_moduli(bonds)
     # the error of the velocities, 1e-5 over a condition number, enters squared
@@ -146,9 +158,9 @@ def test_moduli_with_an_exact_pseudo_inverse(glass):
 
 
 def test_names_of_the_strains():
-    assert STRAINS(2) == ("simple_xy", "pure_xy")
-    assert STRAINS(3) == ("simple_xy", "pure_xy", "simple_xz", "pure_xz", "simple_yz", "pure_yz")
-    assert len(STRAINS(4)) == 12
+    assert shear_strains(2) == ("simple_xy", "pure_xy")
+    assert shear_strains(3) == ("simple_xy", "pure_xy", "simple_xz", "pure_xz", "simple_yz", "pure_yz")
+    assert len(shear_strains(4)) == 12
     with pytest.raises(InputError, match="simple_zx"):
         strain_generator(3, "simple_zx")
     with pytest.raises(InputError, match="simple_xz"):
@@ -157,7 +169,7 @@ def test_names_of_the_strains():
 
 @pytest.mark.parametrize("dimension", [2, 3, 4])
 def test_strains_keep_the_volume(dimension):
-    for strain in STRAINS(dimension):
+    for strain in shear_strains(dimension):
         generator = strain_generator(dimension, strain)
         for gamma in (0.01, 0.3):
             assert np.linalg.det(scipy.linalg.expm(gamma * generator)) == pytest.approx(1.0, abs=1e-14)
@@ -179,7 +191,7 @@ def test_quarter_turn_exchanges_the_planes(glasses):
     turn = np.array([[0.0, -1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]])
     turned = Interactions.of(Configuration(c.positions @ turn.T, c.diameters, c.box_length), glass.model)
     before, after = shear_moduli(glass.interactions), shear_moduli(turned)
-    names = STRAINS(3)
+    names = shear_strains(3)
     for one, other in (("pure_xz", "pure_yz"), ("pure_xy", "pure_xy"), ("simple_xz", "simple_yz")):
         assert after[names.index(other)] == pytest.approx(before[names.index(one)], rel=1e-8)
 
@@ -203,8 +215,8 @@ def test_unstable_configuration_is_refused_or_relaxed(glasses):
         velocities = nonaffine_velocities(bonds)
     except ArithmeticError:
         return
-    for strain, velocity in zip(STRAINS(3), velocities, strict=True):
-        coupling = shear_strain_coupling(bonds, strain)
+    for strain, velocity in zip(shear_strains(3), velocities, strict=True):
+        coupling = mismatch_force(bonds, strain)
         balanced = coupling - coupling.mean(axis=0)
         residual = bonds.hessian_product(velocity) + balanced
         assert np.linalg.norm(residual) < 1e-6 * np.linalg.norm(balanced)

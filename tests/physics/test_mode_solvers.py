@@ -5,7 +5,6 @@ import pytest
 from small_glasses import SIZES
 
 from nqe_core import (
-    STRAINS,
     cubic_coefficient,
     find_cubic_mode,
     find_cubic_mode_from,
@@ -14,10 +13,11 @@ from nqe_core import (
     lowest_modes,
     nonaffine_velocities,
     participation_ratio,
+    preconditioner,
     quartic_coefficient,
+    shear_strains,
     stiffness,
 )
-from nqe_core.nonlinear_modes import preconditioner
 from nqe_core.sphere_minimizer import lbfgs, macopt
 
 SAMPLES = 6
@@ -190,6 +190,9 @@ def test_too_few_iterations_are_reported(glasses, modes):
         assert not found.converged
         assert found.iterations <= 2
         assert found.residual > 1e-8
+        softest, start = find_cubic_mode_from(bonds, psi[None], method=method, max_iterations=2)
+        assert not softest.converged
+        assert (softest.iterations <= 2, start) == (True, 0)
 
 
 def test_tolerance_bounds_the_residual(glasses, modes):
@@ -205,7 +208,7 @@ def test_softest_of_several_starts(glasses, modes, name):
     """The start with the softest cubic mode wins, and its index says which it was."""
     bonds = glasses(name).interactions
     starts = np.concatenate([modes(name)[1].mode[None], nonaffine_velocities(bonds)])
-    assert len(starts) == 1 + len(STRAINS(bonds.dimension))
+    assert len(starts) == 1 + len(shear_strains(bonds.dimension))
     best, index = find_cubic_mode_from(bonds, starts)
     each = [find_cubic_mode(bonds, start) for start in starts]
     assert best.converged

@@ -138,7 +138,7 @@ def test_cooling_finds_deeper_states_than_an_instantaneous_quench(glasses):
     gain = []
     for seed in range(16):
         glass = glasses("ipl2d", seed)
-        cooled = cool(glass.liquid, glass.model, 1.0, 0.02, TIME_STEP, np.random.default_rng(seed))
+        cooled = cool(glass.liquid, glass.model, 1.0, 0.02, np.random.default_rng(seed))
         result = quench(cooled, glass.model)
         assert result.converged
         # at the end of the ramp the glass sits in its well: next to no energy above the inherent state
@@ -159,7 +159,7 @@ def test_cooling_ends_cold(glasses, monkeypatch):
         seen.append((float(np.min(temperature)), self.kinetic_temperature))
 
     monkeypatch.setattr(LangevinDynamics, "run", spy)
-    cool(glass.liquid, glass.model, 0.4, 0.02, TIME_STEP, np.random.default_rng(1))
+    cool(glass.liquid, glass.model, 0.4, 0.02, np.random.default_rng(1))
     ramp, measured = np.array(seen).T
     assert (np.diff(ramp) < 0).all()
     assert ramp[-1] < 0.005
@@ -174,7 +174,7 @@ def test_cooling_can_be_interrupted(glasses):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        cool(glass.liquid, glass.model, 1.0, 0.1, TIME_STEP, np.random.default_rng(0), between_blocks=stop)
+        cool(glass.liquid, glass.model, 1.0, 0.1, np.random.default_rng(0), between_blocks=stop)
 
 
 @pytest.mark.parametrize(
@@ -182,10 +182,24 @@ def test_cooling_can_be_interrupted(glasses):
 )
 def test_impossible_ramps_are_refused(glasses, arguments):
     glass = glasses("ipl2d")
-    options = {"start_temperature": 1.0, "rate": 0.1, "time_step": TIME_STEP, **arguments}
+    options = {"start_temperature": 1.0, "rate": 0.1, **arguments}
     with pytest.raises(InputError) as refused:
         cool(glass.liquid, glass.model, rng=np.random.default_rng(0), **options)
     assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("friction", [-1.0, np.nan, np.inf])
+def test_impossible_friction_is_refused(glasses, friction):
+    glass = glasses("ipl2d")
+    with pytest.raises(InputError, match="friction is"):
+        LangevinDynamics(glass.liquid, glass.model, 1.0, np.random.default_rng(0), friction=friction)
+
+
+def test_a_trajectory_that_diverges_is_a_numerical_error(glasses):
+    """Such as fails one sample, not a complaint about what the user gave."""
+    glass = glasses("ipl2d")
+    with pytest.raises(ArithmeticError):
+        cool(glass.liquid, glass.model, 1.0, 0.1, np.random.default_rng(0), time_step=1e3)
 
 
 def test_steps_must_fill_the_thermostats_interval(glasses):

@@ -256,7 +256,7 @@ def energy_change(model, start, velocities, dt, steps) -> float:
     """Of one trajectory, from its acceptance at a temperature so high that all are accepted."""
     hot = 1e6
     _, probability, _ = trajectory(
-        start.positions.ravel().copy(), start.diameters, start.box, model.potential, model.nonadditivity, 0.45,
+        start.positions.ravel().copy(), start.diameters.copy(), start.box, model.potential, model.nonadditivity, 0.45,
         potential_energy(start, model), hot, steps, dt, velocities / np.sqrt(hot), 0.0,
     )  # fmt: skip
     return -hot * np.log(probability)

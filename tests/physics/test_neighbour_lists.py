@@ -1,6 +1,7 @@
 """Neighbour lists against all pairs and all images, and what energies must not depend on."""
 
 import math
+from dataclasses import replace
 
 import brute_force
 import numpy as np
@@ -8,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nqe_core import MODELS, Configuration, Interactions, force_ratio, forces, potential_energy, pressure
+from nqe_core import MODELS, Configuration, Interactions, force_ratio, forces, potential_energy, pressure, quench
 from nqe_core.configuration import minimum_image
-from nqe_core.energy import PairList
+from nqe_core.energy import PairList, _longest_row
 from nqe_core.kernels.neighbors import cells_per_side
 
 # particles enough for cells, and so few that all pairs are searched
@@ -109,6 +110,27 @@ def test_particles_at_one_place_are_not_in_equilibrium():
     positions = configuration.positions.copy()
     positions[1] = positions[0]
     assert force_ratio(Configuration(positions, configuration.diameters, configuration.box_length), model) == math.inf
+
+
+@pytest.mark.parametrize("function", [potential_energy, force_ratio, Interactions.of, quench], ids=lambda f: f.__name__)
+def test_a_collapsed_configuration_is_a_numerical_error(function):
+    """One sample fails, not its chunk (`jobs.NUMERICAL_ERRORS`)."""
+    model, n, rng = MODELS["ipl2d"], 2200, np.random.default_rng(3)
+    crowd = Configuration(0.1 + 0.1 * rng.random((n, 2)), np.ones(n), model.box_length(n))
+    with pytest.raises(ArithmeticError, match="more than 2048 partners"):
+        function(crowd, model)
+
+
+@pytest.mark.parametrize("name", ["ipl2d", "ipl3d", "ipl4d"])
+def test_no_row_is_expected_shorter_than_it_is(name):
+    """Many partners each, one size: the longest row is what is expected at most, give or take what chance does."""
+    model = replace(MODELS[name], cutoff={2: 8.0, 3: 3.5, 4: 2.2}[MODELS[name].dimension], largest_diameter=1.0)
+    n = math.ceil(3.0**model.dimension * model.cutoff**model.dimension * model.number_density)
+    box_length, rng = model.box_length(n), np.random.default_rng(6)
+    gas = Configuration(box_length * rng.random((n, model.dimension)), np.ones(n), box_length)
+    expected = _longest_row(gas, model, model.cutoff)
+    longest = np.diff(PairList.of(gas, model).start.astype(int)).max()
+    assert 0.95 * expected < longest < expected + 5.0 * np.sqrt(expected)
 
 
 def test_bonds_are_the_interacting_pairs(glass):

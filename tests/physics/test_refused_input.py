@@ -15,19 +15,22 @@ from nqe_core import (
     equilibrate,
     find_cubic_mode,
     find_cubic_mode_from,
+    find_pseudoharmonic_mode,
     find_quartic_mode,
     forces,
     get_model,
     initial_configuration,
     lowest_modes,
+    mismatch_force,
     participation_ratio,
     potential_energy,
+    preconditioner,
     pressure,
     quench,
     shear_strain_coupling,
     stiffness,
 )
-from nqe_core.nonlinear_modes import preconditioner
+from nqe_core.energy import check_fits
 
 
 @pytest.fixture
@@ -89,6 +92,17 @@ def test_configuration_and_model_must_fit(refused, function):
     refused(function, configuration, "ipl3d", says="model is 'ipl3d', must be a Model, such as MODELS['ipl3d']")
 
 
+@pytest.mark.parametrize("n", [5600, 8000], ids=["all pairs", "with cells"])
+def test_more_partners_than_a_list_has_room_for(refused, n):
+    """An even density alone gives some 3,300 partners, of which a row has all, or about half."""
+    model = replace(MODELS["ipl2d"], cutoff=27.0)
+    rng, length = np.random.default_rng(0), model.box_length(n)
+    wide = Configuration(rng.random((n, 2)) * length, model.draw_diameters(n, rng), length)
+    for function in USERS:
+        refused(function, wide, model, says="cutoff too wide")
+    check_fits(wide, replace(model, cutoff=20.0))
+
+
 def test_liquid_must_fit(refused):
     positions, diameters, length = good()
     configuration = Configuration(positions, diameters, length)
@@ -121,6 +135,15 @@ def test_tolerances(glasses, refused, tolerance):
     refused(quench, glass.configuration, glass.model, tolerance=tolerance, says="tolerance is")
 
 
+def test_options_of_a_minimisation_have_names(glasses):
+    """Their order is not the same everywhere."""
+    bonds = glasses("ipl3d").interactions
+    start = np.random.default_rng(0).standard_normal((bonds.n_particles, 3))
+    for find in (find_quartic_mode, find_cubic_mode, find_pseudoharmonic_mode, find_cubic_mode_from):
+        with pytest.raises(TypeError, match="positional"):
+            find(bonds, start, "lbfgs")
+
+
 def test_no_start_at_all(glasses, refused):
     refused(find_cubic_mode_from, glasses("ipl3d").interactions, [], says="no start")
 
@@ -131,6 +154,7 @@ def test_fields_of_the_wrong_shape(glasses, refused):
     for function in (bonds.hessian_product, bonds.cubic_field, bonds.quartic_field, bonds.cubic_scalars):
         refused(function, transposed, says="shape")
     refused(stiffness, bonds, transposed, says="shape")
+    refused(shear_strain_coupling, bonds, transposed, says="shape")
     refused(participation_ratio, np.ones(12), says="(N, d)")
 
 
@@ -140,8 +164,8 @@ def test_unknown_names(glasses, refused):
     refused(lowest_modes, bonds, 0, says="n_modes is 0")
     refused(lowest_modes, bonds, 2.5, says="n_modes is 2.5, must be a whole number")
     refused(lowest_modes, bonds, bonds.size, says="n_modes")
-    refused(shear_strain_coupling, bonds, "simple_xz", says="simple_xz")
-    refused(shear_strain_coupling, bonds, "bulk", says="bulk")
+    refused(mismatch_force, bonds, "simple_xz", says="simple_xz")
+    refused(shear_strain_coupling, bonds, np.ones((bonds.n_particles, 2)), "bulk", says="bulk")
     refused(preconditioner, bonds, "amg", says="amg")
     refused(get_model, "wahnstrom", says="wahnstrom")
 
@@ -169,6 +193,6 @@ def test_a_seed_does_for_a_generator():
     for rng in (5, np.random.default_rng(5)):
         start = initial_configuration(model, 64, rng)
         liquid = equilibrate(start, model, 2.0, 3, 7).configuration
-        liquids.append((start, liquid, cool(liquid, model, 1.0, 1.0, 0.004, 9)))
+        liquids.append((start, liquid, cool(liquid, model, 1.0, 1.0, 9)))
     for first, second in zip(*liquids, strict=True):
         assert np.array_equal(first.positions, second.positions)

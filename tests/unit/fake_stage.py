@@ -69,7 +69,7 @@ def fake_job(
     model = MODELS["ipl3d"]
     source = {
         "model": model.name,
-        "model_parameters": {key: value for key, value in model.parameters().items() if key != "name"},
+        "model_parameters": model.parameters(),
         "ensemble": "fake",
         "n_particles": 5,
         "temperature": 2.0,

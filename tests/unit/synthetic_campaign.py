@@ -65,7 +65,7 @@ class Campaign:
         self.folder, self.rng = folder, np.random.default_rng(seed)
         folder.mkdir(parents=True, exist_ok=True)
         self.models = folder / "models.yaml"
-        constants = {name: {k: v for k, v in m.parameters().items() if k != "name"} for name, m in MODELS.items()}
+        constants = {name: m.parameters() for name, m in MODELS.items()}
         self.models.write_text(yaml.safe_dump(constants))
         self.sheet = folder / "campaign.tsv"
         rows = [[*row, count, 1, count, 1, "quench", 0, 0, 10, 10] for row in ENSEMBLES]
@@ -90,7 +90,7 @@ class Campaign:
                 fields = stage_fields(stage, n_particles, model.dimension)
                 rows = [self.row(stage, fields, model, n_particles, sample) for sample in range(count)]
                 attributes = {"stage": stage, "model": model.name, "ensemble": name, "n_particles": n_particles,
-                              "model_parameters": {k: v for k, v in model.parameters().items() if k != "name"},
+                              "model_parameters": model.parameters(),
                               "temperature": 2.0, "root_seed": 1, "parameters": {}}  # fmt: skip
                 storage.write_stage_file(path, fields, attributes, rows, count)
                 files[stage].append(str(path))

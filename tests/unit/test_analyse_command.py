@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import weakref
+
 import numpy as np
 import pandas as pd
 import pyarrow.csv as comma_separated
@@ -118,6 +120,16 @@ def test_several_files_are_one_sample_each(sources, tmp_path):
         assert set(whole.attributes["parameters"]["source"]) == {f"glass_{k}.xyz" for k in range(3)}
 
 
+def test_a_later_glass_that_is_no_inherent_state_is_refused_before_any_work(sources, tmp_path, capsys):
+    mixed = tmp_path / "mixed.xyz"
+    mixed.write_text((sources / "glass_0.xyz").read_text() + (sources / "hot.xyz").read_text())
+    command = ["read", str(mixed), "--model", "ipl3d", SIZES, "--output", str(tmp_path / "out" / "0000.h5")]
+    assert main(command) == 2
+    assert "mixed.xyz, frame 1: not an inherent state of model 'ipl3d'" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+    assert main([*command, "--n-samples", "1"]) == 0
+
+
 @pytest.mark.parametrize(
     ("options", "says"),
     [
@@ -169,6 +181,21 @@ def test_exported_xyz_is_read_by_ase_to_the_last_digit(analysed, tmp_path):
             np.testing.assert_array_equal(frame.arrays["disp"], mode["modes"])
             assert frame.info["quartic_stiffness"] == mode["stiffness"]
             assert {"harmonic_mode", "cubic_mode"} <= set(frame.arrays)
+
+
+def test_one_sample_is_in_memory_at_a_time(analysed, tmp_path, monkeypatch):
+    """And of its harmonic modes the lowest only."""
+    seen = []
+
+    def write(path, samples, arrows):
+        for found in samples:
+            seen.append(weakref.ref(found))
+            assert sum(reference() is not None for reference in seen) == 1
+            assert found.modes["harmonic"].base is None
+
+    monkeypatch.setattr("nqe_core.export.write_xyz", write)
+    assert export(analysed, tmp_path / "glasses.xyz") == 0
+    assert len(seen) == 3
 
 
 def test_exported_xyz_is_read_again(analysed, tmp_path):

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from scipy.stats import norm
+from scipy.stats import norm, t
 
 from nqe_core import statistics
 
@@ -41,6 +41,17 @@ def test_errors_of_the_mean_are_those_of_correlated_samples(rng):
     assert (resampled.count, resampled.blocks, naive.blocks) == (3200, 400, 3200)
 
 
+def test_resamples_of_few_walkers_are_widened_to_the_exact_error(rng):
+    """Resamples of B walkers vary by (B-1)/B too little, and Student's interval is wider than the normal one."""
+    shared = norm.ppf((np.arange(6) + 0.5) / 6)
+    values, labels = np.repeat(shared, 2), np.repeat(np.arange(6), 2)
+    exact = statistics.mean(values, labels)
+    with statistics.resampling(4000):
+        ours = statistics.bootstrap(np.mean, values, blocks=labels)
+    assert ours.error == pytest.approx(exact.error, rel=0.03)
+    assert ours.high - ours.low == pytest.approx(exact.high - exact.low, rel=0.05)
+
+
 def test_error_of_the_median_of_correlated_samples(rng):
     """Against the scatter of the medians of many independent sets of walkers."""
     values, labels = walkers(rng, 300, 6)
@@ -63,6 +74,13 @@ def test_error_of_a_share_of_correlated_samples(rng):
     assert ours.value == pytest.approx(share, abs=4 * exact)
     assert ours.error == pytest.approx(exact, rel=0.12)
     assert statistics.proportion(values < threshold).error < 0.6 * exact
+
+
+def test_a_share_is_not_the_more_certain_for_walkers_that_balance_themselves():
+    """One sample of two in every walker: the design effect is 0, and taken for 1."""
+    ours = statistics.proportion(np.tile([True, False], 20), np.repeat(np.arange(20), 2))
+    worth = 40 / (t.ppf(0.975, 19) / statistics.QUANTILE) ** 2
+    assert (ours.low, ours.high) == pytest.approx(statistics.wilson_interval(worth / 2, worth))
 
 
 def test_exponents_take_the_correlation_into_account(rng):
@@ -123,15 +141,25 @@ def test_too_few_walkers_give_no_error():
     assert not statistics.mean(values, np.zeros(40)).known
     assert statistics.mean(values, labels).known
     assert not statistics.proportion(values < 5, np.zeros(40)).known
+    assert statistics.median(values[:8], np.arange(8) // 2).known  # eight samples of four walkers just suffice
+    assert not statistics.median(values[:7]).known
 
 
-def test_where_all_count_each_walker_is_one_sample():
-    ours = statistics.proportion(np.ones(400, dtype=bool), np.repeat(np.arange(40), 10))
-    assert (ours.low, ours.high) == pytest.approx(statistics.wilson_interval(40, 40))
+@pytest.mark.parametrize("share", [0, 1])
+def test_where_none_or_all_count_each_walker_is_one_sample(share):
+    ours = statistics.proportion(np.full(400, bool(share)), np.repeat(np.arange(40), 10))
+    assert (ours.low, ours.high) == pytest.approx(statistics.wilson_interval(40 * share, 40))
     assert (ours.count, ours.blocks) == (400, 40)
 
 
 def test_labels_of_samples_that_are_left_out_do_not_count():
-    values = np.r_[np.arange(20.0), np.nan, np.nan]
-    ours = statistics.median(values, np.r_[np.repeat(np.arange(5), 4), 7, 8])
+    values, labels = np.r_[np.nan, -1.0, 0.0, np.arange(1.0, 21.0)], np.r_[7, 8, 9, np.repeat(np.arange(5), 4)]
+    ours = statistics.median(np.where(values > 0, values, np.nan), labels)
     assert (ours.count, ours.blocks) == (20, 5)
+    for estimate in (
+        statistics.median_power_law(values, values, blocks=labels).exponent,
+        statistics.prefactor(values, values, 1.0, blocks=labels),
+        statistics.tail_exponent(values, 20.5, blocks=labels),
+        statistics.lowest_mode_exponent(values, blocks=labels),
+    ):
+        assert (estimate.count, estimate.blocks) == (20, 5)

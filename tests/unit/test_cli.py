@@ -9,7 +9,9 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import h5py
 import numpy as np
@@ -300,6 +302,27 @@ def test_relaxation_looks_at_its_outputs_before_it_measures(capsys, tmp_path, mo
         refused(capsys, [*words, option, tmp_path / "table.tsv"], "the columns must be")
 
 
+def test_relaxation_compares_a_sheet_that_counts_in_what_is_measured(capsys, tmp_path, monkeypatch):
+    numbers = {name: 50.0 for name in Measured.__dataclass_fields__}
+    how = {"model": "ipl2d", "temperature": 2.0, "n_particles": 64, "sampler": "metropolis", "swap_fraction": 0.2}
+    line = Measured(**{**numbers, **how, "walkers": 3, "sweeps": 4000})
+    found = SimpleNamespace(line=lambda _: line)
+    monkeypatch.setattr("nqe_core.relaxation.measure_relaxation", lambda *_: found)
+    monkeypatch.setattr("nqe_core.relaxation_report.report", lambda _: ["measured"])
+    (tmp_path / "campaigns").mkdir()
+    sheet = tmp_path / "campaigns/mini.tsv"
+    row = SHEET.format(n_samples=4).replace("\t20\t0\n", "\t12tau\t0\n")
+    sheet.write_text(row + row.splitlines()[1].replace("small", "cold").replace("\t2.0\t", "\t1.0\t") + "\n")
+    words = "relaxation --model ipl2d --n-particles 64 --temperature 2 --sweeps 4000 --burn-in 5 --sampler metropolis"
+    assert main([*words.split(), "--sheet", str(sheet)]) == 0
+    assert capsys.readouterr().out.splitlines() == ["measured", "small: burn-in 12.0 tau, spacing 0.0 tau"]
+    # a table that has it already: the sheet counts in the sampler that is followed
+    add_to_table(tmp_path / "relaxation.tsv", replace(line, tau_overlap=100.0))
+    add_to_table(tmp_path / "relaxation.tsv", replace(line, tau_overlap=10.0, sampler="hybrid"))
+    assert main([*words.split(), "--sheet", str(sheet)]) == 0
+    assert "small: burn-in 24.0 tau" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("share", ["nan", "-1", "inf"])
 def test_a_least_burn_in_that_cannot_be_is_refused(capsys, campaign, share):
     refused(capsys, ["verify", campaign, f"--least-burn-in={share}"], "must be 0 or more")
@@ -481,6 +504,14 @@ def rename(path: Path) -> None:
     shutil.copy(path, path.with_name("0002.h5"))
 
 
+def gather_half(path: Path) -> None:
+    parquet.write_table(parquet.read_table(path), path.parents[1] / "observables.parquet")
+
+
+def rename_ensemble(path: Path) -> None:
+    path.parents[1].rename(path.parents[1].with_name("other"))
+
+
 @pytest.mark.parametrize(
     ("stage", "spoil", "says"),
     [
@@ -492,6 +523,8 @@ def rename(path: Path) -> None:
         ("liquid", leave_parts, "0000.h5.parts: parts of an unfinished job"),
         ("quartic", fail, "0000.failed.h5: too many samples failed"),
         ("harmonic", rename, "harmonic/0002.h5: sample 0 is also in"),
+        ("observables", gather_half, "observables.parquet: its samples are not those of the chunks in"),
+        ("quartic", rename_ensemble, "other/quartic/0001.h5: holds ensemble 'small'"),
     ],
 )
 def test_verify_finds_what_is_wrong(copy, capsys, stage, spoil, says):
@@ -503,11 +536,23 @@ def test_verify_finds_what_is_wrong(copy, capsys, stage, spoil, says):
 
 def test_verify_holds_a_campaign_against_its_sheet(campaign, tmp_path, capsys):
     sheet = tmp_path / "mini.tsv"
-    sheet.write_text(SHEET.format(n_samples=6).replace("2.0", "1.0"))
+    sheet.write_text(SHEET.format(n_samples=6).replace("2.0", "1.0").replace("ipl2d\t100", "ipl3d\t144"))
     status, report = verify(capsys, campaign, "--sheet", sheet)
     assert status == 1
     assert "liquid: 2 of the 6 samples the sheet asks for are missing, the first is 4" in report
-    assert "liquid/0000.h5: temperature is 2.0, the sheet says 1.0" in report
+    for difference in ("temperature is 2.0, the sheet says 1.0", "model is ipl2d, the sheet says ipl3d",
+                       "n_particles is 100, the sheet says 144"):  # fmt: skip
+        assert f"liquid/0000.h5: {difference}" in report
+
+
+def test_verify_counts_failed_samples(copy, capsys):
+    path = copy / "small" / "observables" / "0000.parquet"
+    table = parquet.read_table(path)
+    header = {k: v for k, v in json.loads(table.schema.metadata[b"nqe"]).items() if k != "content_sha256"}
+    failed = table.set_column(table.column_names.index("failure"), "failure", pa.array(["upstream: x", ""]))
+    parquet.write_table(failed.replace_schema_metadata({"nqe": json.dumps(header)}), path)
+    status, report = verify(capsys, copy)
+    assert status == 0 and "note: small: 1 of 4 samples failed" in report
 
 
 def test_verify_names_chunks_that_the_sheet_does_not_have(campaign, tmp_path, capsys):
@@ -560,13 +605,32 @@ def test_verify_refuses_liquids_that_are_not_in_equilibrium(campaign, tmp_path, 
     how = {"model": "ipl2d", "temperature": temperature, "n_particles": 100, "sampler": "hybrid", "walkers": 4,
            "swap_fraction": 0.2}  # fmt: skip
     tau = 50.0
-    add_to_table(tmp_path / "relaxation.tsv", Measured(**{**numbers, **how, "sweeps": 9000, "tau_overlap": tau}))
+    line = Measured(**{**numbers, **how, "sweeps": 9000, "tau_overlap": tau})
+    add_to_table(tmp_path / "relaxation.tsv", line)
     found, report = verify(capsys, campaign, "--sheet", sheet)
     assert found == status, report
     burn_in = EQUILIBRATE["--burn-in"]
     assert says.format(burn_in / tau) in report
     if status:
         assert verify(capsys, campaign, "--sheet", sheet, "--least-burn-in", burn_in / tau)[0] == 0
+        add_to_table(tmp_path / "relaxation.tsv", replace(line, tau_overlap=np.inf))
+        found, report = verify(capsys, campaign, "--sheet", sheet)
+        assert found == 1 and "the relaxation time of ipl2d at T = 2 was too long to be measured" in report
+        assert verify(capsys, campaign, "--sheet", sheet, "--least-burn-in", 0)[0] == 0
+
+
+def test_verify_looks_at_the_burn_in_of_every_chunk(copy, tmp_path, capsys):
+    """The second chunk was made when the sheet had a shorter one."""
+    path = copy / "small" / "liquid" / "0001.h5"
+    path.unlink()
+    assert main(equilibrate(path, **{"--first-sample": 2, "--burn-in": 5})) == 0
+    (tmp_path / "campaigns").mkdir()
+    sheet = tmp_path / "campaigns" / "mini.tsv"
+    sheet.write_text(SHEET.format(n_samples=4))
+    how = {"model": "ipl2d", "temperature": 2.0, "n_particles": 100, "sampler": "hybrid", "swap_fraction": 0.2}
+    add_to_table(tmp_path / "relaxation.tsv", Measured(**{**dict.fromkeys(Measured.__dataclass_fields__, 1.0), **how}))
+    report = verify(capsys, copy, "--sheet", sheet)[1]
+    assert "liquid/0001.h5: burn-in of 5 sweeps is 5.0 relaxation times" in report and "burn-in of 20" not in report
 
 
 def test_verify_notes_files_of_another_version(copy, capsys):

@@ -57,6 +57,8 @@ def test_seconds_of_a_sample():
     assert seconds_per_sample(ROW, "liquid", MEASURED) == pytest.approx(600 * 1e-3 * 8**0.5)
     colder = replace(ROW, parent_temperature=0.6, n_particles=4096)
     assert seconds_per_sample(colder, "liquid", MEASURED) == pytest.approx(600 * 5.0)
+    between = replace(colder, parent_temperature=1.1)  # by its ratio nearer to 2.0 than to 0.5
+    assert seconds_per_sample(between, "liquid", MEASURED) == pytest.approx(600 * 8e-3)
     cooled = replace(ROW, preparation="cool", cooling_rate=0.01)
     steps = 1.0 / 0.01 / TIME_STEP
     assert seconds_per_sample(cooled, "inherent_state", MEASURED) == pytest.approx(2.0 + steps * 2e-3)
@@ -64,9 +66,18 @@ def test_seconds_of_a_sample():
     assert cost.TIME_STEP == TIME_STEP
 
 
+def test_what_is_read_costs_nothing_to_make():
+    nothing = {"samples_per_walker": 1, "swap_fraction": 0.0, "burn_in": 0, "spacing": 0}
+    read, quenched = (replace(ROW, source="*.xyz", preparation=how, **nothing) for how in ("read", "quench"))
+    stages = ("liquid", "inherent_state", "harmonic")
+    for row, seconds in ((read, [0.0, 0.0, 2.0]), (quenched, [0.0, 2.0, 2.0])):
+        assert [seconds_per_sample(row, stage, MEASURED) for stage in stages] == pytest.approx(seconds)
+
+
 def test_memory_does_not_fall_below_the_smallest_process():
     assert memory_mb(replace(ROW, n_particles=64), "liquid", MEASURED) == pytest.approx(100.0)
     assert memory_mb(ROW, "liquid", MEASURED) == pytest.approx(200.0)
+    assert memory_mb(ROW, "cooling", MEASURED) == pytest.approx(100.0)  # one size alone says nothing of others
 
 
 def test_totals_and_storage():
@@ -76,6 +87,8 @@ def test_totals_and_storage():
     fields = 8 * 2048 * (5 * 3 + 2)
     assert fields < bytes_per_sample(ROW) < fields + 2000
     assert whole.gigabytes == pytest.approx(bytes_per_sample(ROW) * 1e-6)
+    two_more = bytes_per_sample(replace(ROW, n_modes=3)) - bytes_per_sample(ROW)
+    assert 2 * 8 * 2048 * 3 <= two_more < 2 * 8 * 2048 * 3 + 100
 
 
 def test_what_was_not_measured_is_a_dash_and_in_no_sum(tmp_path, capsys):

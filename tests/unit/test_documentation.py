@@ -1,4 +1,4 @@
-"""The documentation's examples run, and every page is in its contents."""
+"""The documentation's examples run, every page is in its contents, and every dataset and column is described."""
 
 from __future__ import annotations
 
@@ -10,6 +10,10 @@ import numpy as np
 import pytest
 from other_programs import make_glass, write_xyz
 from synthetic_campaign import observables
+
+from nqe_core.elasticity import shear_strains
+from nqe_core.file_schema import COMMON, HDF5_STAGES, UNREPRODUCIBLE, stage_fields
+from nqe_core.observables import table_fields
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 PAGES = sorted(DOCS.glob("*.md"))
@@ -55,6 +59,37 @@ def test_links_between_files_lead_somewhere(page):
         found = page.parent / target if target else page
         assert found.exists(), target
         assert not heading or heading in anchors(found), f"{target}#{heading}"
+
+
+def sections(page: str) -> dict[str, str]:
+    """Heading -> the text below it, up to the next heading."""
+    parts = re.split(r"^#+ (.*)$", (DOCS / page).read_text(), flags=re.MULTILINE)
+    return dict(zip(parts[1::2], parts[2::2], strict=True))
+
+
+def first_cells(text: str) -> set[str]:
+    """Names in the first column of a section's tables."""
+    return {name for row in re.findall(r"^\| (`.*?) \|", text, re.MULTILINE) for name in re.findall(r"`([^`]*)`", row)}
+
+
+@pytest.mark.parametrize("stage", HDF5_STAGES)
+def test_every_dataset_is_described_in_its_section(stage):
+    found = sections("files.md")
+    (section,) = [text for heading, text in found.items() if f"`{stage}`" in heading]
+    own = {field.name for field in stage_fields(stage, 2, 3)} - {field.name for field in COMMON}
+    only_second = {"overlap_harmonic", "overlap_first"}  # which share the section with `quartic` and `cubic`
+    assert first_cells(section) - only_second == own - only_second
+    assert own & only_second <= first_cells(section)
+    assert first_cells(found["In every file"]) == {field.name for field in COMMON}
+
+
+@pytest.mark.parametrize("dimension", [2, 3, 4])
+def test_every_column_is_described(dimension):
+    section = sections("files.md")["The table of observables"]
+    columns = {field.name for field in table_fields(dimension, n_modes=2)} - {UNREPRODUCIBLE}
+    moduli = {f"shear_modulus_{strain}" for strain in shear_strains(dimension)}
+    assert first_cells(section) == columns - moduli | {"shear_modulus_{strain}", "seconds_observables"}
+    assert all(f"`{strain}`" in section for strain in shear_strains(dimension))
 
 
 def test_commands_beside_numbers_are_there():

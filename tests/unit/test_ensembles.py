@@ -88,11 +88,33 @@ def test_a_time_too_long_to_be_measured_is_refused(tmp_path):
         read_sheet(path)
 
 
+def test_rows_that_count_in_a_time_still_to_be_measured(tmp_path):
+    path = sheet_with_times(tmp_path, {"burn_in": "12tau", "parent_temperature": "1.5"})
+    with pytest.raises(InputError, match=r"at T = 1\.5 .* is not known"):
+        read_sheet(path)
+    assert read_sheet(path, measured=()) == ()
+    hotter = replace(TIMES, temperature=1.5, tau_overlap=200.0)
+    assert read_sheet(path, measured=[hotter])[0].burn_in == 2400
+    assert read_sheet(path, measured=[replace(hotter, tau_overlap=math.inf)]) == ()
+    # what the table knows stays what the campaign will count in
+    (row,) = read_sheet(sheet(path.parent, {"burn_in": "12tau"}), measured=[replace(TIMES, tau_overlap=200.0)])
+    assert row.burn_in == 1086
+    with pytest.raises(InputError, match="n_modes is 9999"):  # everything else is checked before the measurement
+        read_sheet(
+            sheet(path.parent, {"burn_in": "12tau", "parent_temperature": "1.5", "n_modes": "9999"}), measured=()
+        )
+    (tmp_path / "relaxation.tsv").unlink()
+    assert read_sheet(sheet(path.parent, {"burn_in": "12tau"}), measured=()) == ()
+
+
 def test_short_burn_ins_are_found_and_nothing_is_said_of_the_unknown(tmp_path):
     path = sheet_with_times(tmp_path, {"burn_in": "4.2tau"})
     (row,), table = read_sheet(path), tmp_path / "relaxation.tsv"
     assert short_burn_ins([row], table, "hybrid") == {row.ensemble: 4.2}
     assert short_burn_ins([replace(row, burn_in=5 * row.burn_in)], table, "hybrid") == {}
+    add_to_table(table, replace(TIMES, swap_fraction=0.0))
+    read = replace(row, source="x", preparation="read", samples_per_walker=1, swap_fraction=0.0, burn_in=0, spacing=0)
+    assert short_burn_ins([read], table, "hybrid") == {}
     assert short_burn_ins([row], table, "metropolis") == short_burn_ins([row], tmp_path / "none", "hybrid") == {}
 
 
@@ -126,6 +148,7 @@ def test_relaxation_times_without_a_table(tmp_path):
         ({"burn_in": "0"}, "burn_in is 0"),
         ({"spacing": "0"}, "spacing is 0"),
         ({"n_modes": "9999"}, "n_modes is 9999, more than the sample has"),
+        ({"n_modes": "6141"}, "n_modes is 6141, more than the sample has"),  # (N - 1) d, one more than can be found
     ],
 )
 def test_a_bad_row_is_refused_with_its_line(tmp_path, change, says):
@@ -175,6 +198,19 @@ def test_chunks_and_walkers_hold_every_sample_once(n, per_walker, multiple):
 def test_a_chunk_that_cuts_a_walker_is_refused():
     with pytest.raises(InputError, match="first sample 3 is not the first of a walker of 2"):
         walkers(range(3, 7), 2)
+
+
+def test_a_chunk_that_is_not_there_is_refused(tmp_path):
+    (row,) = read_sheet(sheet(tmp_path, {}))
+    assert row.samples_of("0002") == range(80, 100)
+    with pytest.raises(InputError, match="no chunk 3, the last one is 0002"):
+        row.samples_of(3)
+
+
+@pytest.mark.parametrize("unit", [0.0, -1.0, math.inf])
+def test_a_unit_of_length_must_be_positive(unit):
+    with pytest.raises(InputError, match=f"length_unit is {unit}, must be positive"):
+        Ensemble("a", "ipl3d", 999, 2.0, 1, 1, 1, 1, "read", 0.0, 0.0, 0, 0, source="x", length_unit=unit)
 
 
 def test_streams_differ_in_every_part_of_their_address():

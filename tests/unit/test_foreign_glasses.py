@@ -8,6 +8,7 @@ from other_programs import make_glass, write_gsd, write_lammps_data, write_lammp
 
 from nqe_core import MODELS, InputError, analyse, potential_energy, read_configurations
 from nqe_core.configuration import Configuration, minimum_image
+from nqe_core.particle_files import Frame, count_frames, read_frames
 
 pytest.importorskip("ase")
 pytest.importorskip("gsd")
@@ -84,6 +85,37 @@ def test_every_frame_of_every_file(known, tmp_path):
     assert len(found) == 4
     for glass in found:
         same(glass, known("ipl3d"))
+
+
+def frames_of(folder, kind: str, glass: Configuration):
+    """A file of four frames."""
+    path = folder / f"a.{kind}"
+    if kind == "xyz":
+        for _ in range(4):
+            write_xyz(path, glass)
+        return path
+    return {"dump": write_lammps_dump, "gsd": write_gsd}[kind](path, glass, frames=4)
+
+
+@pytest.mark.parametrize("kind", ["xyz", "dump", "gsd"])
+def test_some_frames_of_a_file(known, tmp_path, kind):
+    path = frames_of(tmp_path, kind, known("ipl3d"))
+    assert count_frames(path) == 4
+    found, wanted = read_frames(path, wanted=slice(1, 3)), read_frames(path)[1:3]
+    assert [frame.where for frame in found] == [f"{path}, frame {number}" for number in (1, 2)]
+    for one, other in zip(found, wanted, strict=True):
+        for name in Frame.__dataclass_fields__:
+            np.testing.assert_array_equal(getattr(one, name), getattr(other, name), name)
+
+
+@pytest.mark.parametrize("kind", ["xyz", "dump"])
+def test_frames_that_are_not_wanted_are_not_parsed(known, tmp_path, kind):
+    path = frames_of(tmp_path, kind, known("ipl3d"))
+    *others, last = path.read_text().splitlines()
+    path.write_text("\n".join([*others, " ".join(["?"] * len(last.split()))]) + "\n")
+    assert count_frames(path) == 4 and len(read_frames(path, wanted=slice(0, 3))) == 3
+    with pytest.raises(InputError, match="not a readable"):
+        read_frames(path, wanted=slice(3, 4))
 
 
 def test_unit_of_length(known, tmp_path):

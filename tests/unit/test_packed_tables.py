@@ -19,9 +19,9 @@ from nqe_core.models import MODELS
 from nqe_core.storage import StorageError
 
 FIELDS = (Field("ensemble", "text"), Field("model", "text"), Field("sample", "int"), Field("walker", "int"),
-          Field("failure", "text"), Field("box_length"), Field("harmonic_stiffness"), Field("quartic_stiffness"),
-          Field("harmonic_eigenvalue_2"), Field("harmonic_quartic_mismatch"), Field("quartic_converged", "bool"),
-          Field("seconds"))  # fmt: skip
+          Field("failure", "text"), Field("parent_temperature"), Field("box_length"), Field("harmonic_stiffness"),
+          Field("quartic_stiffness"), Field("harmonic_eigenvalue_2"), Field("harmonic_quartic_mismatch"),
+          Field("quartic_converged", "bool"), Field("seconds"))  # fmt: skip
 PARAMETERS = {"number_density": 0.82}
 
 
@@ -35,9 +35,9 @@ def chunk(path, samples, seed=7, commit="abc", parameters=None, ensemble="glass"
     for sample in samples:
         kappa = rng.random()
         row = {"ensemble": ensemble, "model": "ipl3d", "sample": sample, "walker": sample // 2, "failure": "",
-               "box_length": 6.1, "harmonic_stiffness": kappa * (1 - 1e-7), "quartic_stiffness": kappa,
-               "harmonic_eigenvalue_2": rng.random(), "harmonic_quartic_mismatch": rng.random() * 1e-9,
-               "quartic_converged": True, "seconds": 0.1}  # fmt: skip
+               "parent_temperature": 0.35, "box_length": 6.1, "harmonic_stiffness": kappa * (1 - 1e-7),
+               "quartic_stiffness": kappa, "harmonic_eigenvalue_2": rng.random(), "quartic_converged": True,
+               "harmonic_quartic_mismatch": rng.random() * 1e-9, "seconds": 0.1}  # fmt: skip
         rows.append(row | ({"failure": "quench not converged: 1e-9"} if sample in failing else {}))
     tables.write_table(path, FIELDS, attributes, rows)
     return path
@@ -86,7 +86,8 @@ def test_packing_loses_nothing_that_matters(tmp_path):
     packed_tables.merge_tables([tmp_path / "packed.parquet"], merged)
     after = pd.read_parquet(merged)
     assert after["sample"].tolist() == list(range(12)) and (after["root_seed"] == "7").all()
-    for name in ("harmonic_stiffness", "quartic_stiffness", "harmonic_eigenvalue_2", "box_length"):
+    exact = ("harmonic_stiffness", "quartic_stiffness", "harmonic_eigenvalue_2", "box_length", "parent_temperature")
+    for name in exact:
         assert (after[name] == before[name]).all()  # exact: the difference of stiffnesses is what Fig. 5 shows
     difference = 1 - after["harmonic_stiffness"] / after["quartic_stiffness"]
     assert difference.to_numpy() == pytest.approx(1e-7, rel=1e-6)
@@ -102,22 +103,25 @@ def test_packed_tables_are_small(tmp_path):
 
 def test_provenance_counts_samples_failures_and_builds(tmp_path):
     paths = [
-        chunk(tmp_path / "0.parquet", range(5), failing=(1, 2)),
-        chunk(tmp_path / "1.parquet", range(5, 7), commit="def"),
+        chunk(tmp_path / "1.parquet", range(7, 9), commit="def"),
+        chunk(tmp_path / "0.parquet", range(2, 7), failing=(3, 4)),
     ]
-    found = packed_tables.pack_tables(paths, tmp_path / "glass.parquet", {"second_overlap_first": {3: 0.5}})
+    found = packed_tables.pack_tables(paths, tmp_path / "glass.parquet", {"second_overlap_first": {5: 0.5}})
     assert found == {"root_seed": "7", "model_parameters": PARAMETERS, "samples": 7,
                      "failed": {"quench not converged": 2}, "builds": {"0.1 abc": 5, "0.1 def": 2}}  # fmt: skip
-    column = pd.read_parquet(tmp_path / "glass.parquet")["second_overlap_first"]
-    assert column[3] == 0.5 and column.notna().sum() == 1
+    table = pd.read_parquet(tmp_path / "glass.parquet")
+    assert table["sample"].tolist() == list(range(2, 9))
+    assert table["second_overlap_first"][3] == 0.5 and table["second_overlap_first"].notna().sum() == 1
 
 
-def test_batches_of_several_seeds_merge(tmp_path):
-    paths = [packed(tmp_path / str(seed), seed=seed) for seed in (1, 2**70)]
+def test_batches_of_several_seeds_and_ensembles_merge(tmp_path):
+    paths = [packed(tmp_path / str(seed), seed=seed) for seed in (2**70, 1)]
+    paths.append(packed(tmp_path / "other", ensemble="aged", parameters={"number_density": 0.9}))
     packed_tables.merge_tables(paths, tmp_path / "all.parquet")
     merged = pd.read_parquet(tmp_path / "all.parquet")
-    assert len(merged) == 16 and not merged.duplicated(["ensemble", "root_seed", "sample"]).any()
-    assert set(merged["root_seed"]) == {"1", str(2**70)}
+    addresses = list(zip(merged["ensemble"], merged["root_seed"], merged["sample"], strict=True))
+    batches = (("aged", "7"), ("glass", "1"), ("glass", str(2**70)))
+    assert addresses == [(*batch, sample) for batch in batches for sample in range(8)]
 
 
 def refused(paths, tmp_path):
@@ -137,6 +141,8 @@ def test_other_models_and_tables_that_are_not_packed_are_refused(tmp_path):
     other = packed(tmp_path / "b", seed=8, parameters={"number_density": 0.9})
     assert "model_parameters is {'number_density': 0.9}, but" in refused([mine, other], tmp_path)
     assert "not a packed table" in refused([tmp_path / "a/chunk.parquet"], tmp_path)
+    parquet.write_table(parquet.read_table(mine).replace_schema_metadata(None), tmp_path / "bare.parquet")
+    assert "'ensemble' is not stored" in refused([tmp_path / "bare.parquet"], tmp_path)
 
 
 def test_other_schema_versions_are_refused(tmp_path, monkeypatch):
@@ -153,12 +159,24 @@ def test_chunks_of_several_seeds_are_not_one_batch(tmp_path):
         packed_tables.pack_tables(paths, tmp_path / "glass.parquet")
 
 
+def test_doubled_samples_and_changed_numbers_are_not_packed(tmp_path):
+    paths = [chunk(tmp_path / f"{start}.parquet", range(start, start + 4)) for start in (0, 3)]
+    with pytest.raises(InputError, match="sample 3 appears twice"):
+        packed_tables.pack_tables(paths, tmp_path / "glass.parquet")
+    table = parquet.read_table(paths[0])
+    parquet.write_table(table.set_column(table.column_names.index("box_length"), "box_length", [[6.2] * 4]), paths[0])
+    with pytest.raises(StorageError, match="does not match its content_sha256"):
+        packed_tables.pack_tables(paths[:1], tmp_path / "glass.parquet")
+    assert not (tmp_path / "glass.parquet").exists()
+
+
 ROW = Ensemble("glass", "ipl3d", 256, 2.0, 8, 2, 4, 1, "quench", 0.0, 0.2, 10, 10)
 
 
 def batch(folder, name, row=ROW, samples=8, schema=SCHEMA_VERSION):
     content = {"schema_version": schema, "ensembles": {row.ensemble: {"sheet_row": asdict(row), "samples": samples}}}
-    (folder / name).mkdir(parents=True)
+    (folder / name / "fields").mkdir(parents=True)
+    (folder / name / "fields" / "glass_quartic.h5").write_bytes(b"fields")
     packed_tables.pack_tables([chunk(folder / "chunk", range(samples))], folder / name / "glass.parquet")
     reference.write_provenance(folder / name, content)
 
@@ -166,6 +184,7 @@ def batch(folder, name, row=ROW, samples=8, schema=SCHEMA_VERSION):
 def test_sheet_of_all_batches(tmp_path):
     batch(tmp_path, "a", samples=5)
     batch(tmp_path, "b", replace(ROW, n_samples=100, samples_per_chunk=20))
+    batch(tmp_path, ".new_batch")  # of a packing that was killed
     found = reference.batches(tmp_path)
     rows = reference.merged_rows(found)
     assert [row.n_samples for row in rows] == [13]
@@ -193,8 +212,9 @@ def test_batches_may_count_in_relaxation_times_that_were_measured_anew(tmp_path)
     assert (row.burn_in, row.spacing, row.n_samples) == (9, 6, 16)
 
 
-def test_provenance_of_another_schema_is_refused(tmp_path):
-    batch(tmp_path, "a", schema=SCHEMA_VERSION + 1)
+@pytest.mark.parametrize("newer", [-1, 1])
+def test_provenance_of_another_schema_is_refused(tmp_path, newer):
+    batch(tmp_path, "a", schema=SCHEMA_VERSION + newer)
     with pytest.raises(InputError, match="this version of nqe reads"):
         reference.batches(tmp_path)
     (tmp_path / "a" / "provenance.json").write_text("{")
@@ -216,15 +236,16 @@ def test_provenance_that_lacks_something_is_refused_in_one_line(tmp_path, key, v
         reference.batches(tmp_path)
 
 
-def test_changed_and_missing_files_are_found(tmp_path):
+@pytest.mark.parametrize("name", ["glass.parquet", "fields/glass_quartic.h5"])
+def test_changed_and_missing_files_are_found(tmp_path, name):
     batch(tmp_path, "a")
     reference.check_files(tmp_path)
-    table = tmp_path / "a" / "glass.parquet"
-    content = table.read_bytes()
-    table.write_bytes(content[:-1] + b"x")
+    path = tmp_path / "a" / name
+    content = path.read_bytes()
+    path.write_bytes(content[:-1] + b"x")
     with pytest.raises(InputError, match="is not the file that"):
         reference.check_files(tmp_path)
-    table.unlink()
+    path.unlink()
     with pytest.raises(InputError, match="is missing"):
         reference.check_files(tmp_path)
 
@@ -236,4 +257,5 @@ def test_provenance_names_what_it_was_made_with(tmp_path):
     assert (
         content["ensembles"]["glass"]["sheet_row"]["n_samples"] == 8 and content["ensembles"]["glass"]["samples"] == 5
     )
-    assert {"python", "numpy", "numba"} <= set(content["versions"])
+    for name in ("python 3", "numpy ", "numba "):
+        assert name in reference.package_versions()

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+from scipy.stats import chi2, t
 
 from nqe_core import statistics
 from nqe_core.statistics import Estimate
@@ -40,6 +41,14 @@ def test_bootstrap_error_of_the_mean_is_its_standard_error(rng):
     assert (ours.low, ours.high) == pytest.approx((exact.low, exact.high), abs=0.3 * exact.error)
 
 
+@pytest.mark.parametrize("count", [2, 5])
+def test_mean_of_few_samples_has_students_interval(rng, count):
+    values = rng.normal(3.0, 2.0, count)
+    ours, error = statistics.mean(values), values.std(ddof=1) / math.sqrt(count)
+    assert ours.error == pytest.approx(error)
+    assert (ours.low, ours.high) == pytest.approx(t.interval(0.95, count - 1, values.mean(), error))
+
+
 def test_resampling_sets_draws_and_is_reproducible(rng):
     values = rng.normal(size=50)
     with statistics.resampling(50, seed=3):
@@ -55,6 +64,14 @@ def test_failed_samples_do_not_count():
     values = np.r_[np.arange(20.0), np.nan, np.inf]
     assert statistics.median(values).count == 20
     assert statistics.median(values).value == 9.5
+    missing = np.r_[np.nan, np.arange(1.0, 22.0)]  # in one of two columns
+    assert statistics.bootstrap(lambda x, y: np.median(x), values, missing).value == 10.0
+    assert statistics.running_median(np.arange(1.0, 23.0), values, bins=1).median == 9.5
+
+
+def test_resamples_that_have_no_value_do_not_count():
+    ours = statistics.bootstrap(lambda x: x.mean() if x.max() == 9 else math.nan, np.arange(10.0))
+    assert ours.value == 4.5 and 0 < ours.low < 4.5 < ours.high < 9 and 0 < ours.error < 2
 
 
 def test_median_power_law_finds_slope_despite_an_upper_tail(rng):
@@ -73,6 +90,10 @@ def test_median_power_law_keeps_to_its_cuts(rng):
     assert law.exponent.value == pytest.approx(2.0, abs=0.05)
     assert law.amplitude == pytest.approx(2.0, rel=0.1)
     assert law.exponent.count == (x < 0.3).sum()
+    flat = statistics.median_power_law(x, y, lower=0.3).exponent
+    assert flat.value == pytest.approx(0.0, abs=0.05) and flat.count == (x >= 0.3).sum()
+    assert statistics.prefactor(x, y, 2, upper=0.3).value == pytest.approx(2.0, rel=0.02)
+    assert statistics.prefactor(x, y, 2, upper=0.3).count == (x < 0.3).sum()
 
 
 def test_median_power_law_of_exact_data_is_exact():
@@ -94,6 +115,8 @@ def test_groups_share_the_exponent_but_have_an_amplitude_each(rng):
     law = statistics.median_power_law(x, y, groups=sizes)
     assert law.exponent.low < 1.0 < law.exponent.high and law.exponent.error < 0.06
     assert law.amplitude == pytest.approx(1.0, rel=0.1)  # that of the largest group
+    other_names = statistics.median_power_law(x, y, groups=-sizes)
+    assert other_names.amplitude == pytest.approx(law.amplitude, rel=1e-4)
     assert statistics.median_power_law(x, y).exponent.low > 1.5
 
 
@@ -148,6 +171,12 @@ def test_lowest_mode_exponent_with_a_cut_ignores_what_lies_above(rng):
     assert ours.value == pytest.approx(statistics.lowest_mode_exponent(lowest, cut).value)
 
 
+def test_lowest_mode_exponent_with_one_value_far_above_the_others(rng):
+    """Many resamples do without it, and then lie far below the largest value of all."""
+    ours = statistics.lowest_mode_exponent(np.append(lowest_modes(rng, 100, 4.0), 1e3))
+    assert ours.known and 0 < ours.error < math.inf
+
+
 def test_plain_tail_fit_is_biased_for_lowest_modes_but_right_for_many(rng):
     everything = rng.random(20000) ** (1 / 5)
     assert statistics.tail_exponent(everything, 0.6).value == pytest.approx(4.0, abs=0.3)
@@ -190,11 +219,21 @@ def test_prefactor_and_its_growth_with_size(rng):
     assert growth.count == 1500
 
 
+def test_running_median_of_what_may_be_negative_has_a_band_too(rng):
+    x = np.exp(rng.uniform(-2, 0, 400))
+    curve = statistics.running_median(x, rng.normal(0.16, 1.0, 400), bins=1)
+    assert curve.x == np.median(x)
+    assert curve.low < 0 < curve.median < curve.high
+
+
 def test_size_exponent_of_two_sizes_propagates_their_errors():
     values = [Estimate(1.0, 0.1, 0.8, 1.2, 50), Estimate(16.0, 1.6, 12.8, 19.2, 50)]
     growth = statistics.size_exponent(np.array([1.0, 2.0]), values)
     assert growth.value == pytest.approx(4.0)
     assert growth.error == pytest.approx(0.1 * math.sqrt(2) / math.log(2))
+    without_error = Estimate(5.0, 0.0, 5.0, 5.0, 50)  # has no weight
+    assert statistics.size_exponent(np.array([1.0, 2.0, 3.0]), [*values, without_error]) == growth
+    assert (growth.low, growth.high) == pytest.approx((4.0 - 1.96 * growth.error, 4.0 + 1.96 * growth.error), rel=1e-4)
 
 
 def test_logarithmic_density_is_normalised(rng):
@@ -203,6 +242,9 @@ def test_logarithmic_density_is_normalised(rng):
     assert (low > 0).all() and (low < density).all() and (density < high).all()
     step = math.log(values.max() / values.min()) / 20
     assert (density * centres).sum() * 2 * math.sinh(step / 2) == pytest.approx(1.0, abs=1e-6)
+    counts = density * centres * 2 * math.sinh(step / 2) * len(values)
+    assert low / density == pytest.approx(chi2.ppf(0.16, 2 * counts) / (2 * counts))  # 68 % of a Poisson count
+    assert high / density == pytest.approx(chi2.ppf(0.84, 2 * counts + 2) / (2 * counts))
 
 
 @pytest.mark.parametrize("estimate", [

@@ -19,7 +19,7 @@ N, D = 6, 2
 
 
 def attributes(stage: str = "liquid", **changes) -> dict:
-    parameters = {key: value for key, value in MODELS["ipl2d"].parameters().items() if key != "name"}
+    parameters = MODELS["ipl2d"].parameters()
     base = {
         "stage": stage, "model": "ipl2d", "model_parameters": parameters, "ensemble": "small", "n_particles": N,
         "temperature": 2.0, "root_seed": 1, "units": UNITS, "algorithm": "test", "parameters": {"a": 1}, "inputs": {},

@@ -63,6 +63,7 @@ def test_batch_says_where_it_comes_from(packed, tiny):
     for part in content["ensembles"].values():
         assert [build.split()[1] for build in part["builds"]] == [commit]
         assert part["samples"] == part["sheet_row"]["n_samples"]
+        assert part["packages"] == {json.loads(made)["packages"]: part["samples"]}
     assert content["root_seed"] == "20200323"
     fields = {path.stem for path in (batch / "fields").glob("*.h5")}
     assert {"ipl3d_n256_second_quartic", "ipl3d_n256_inherent_state", "ipl2d_n100_quartic"} <= fields

@@ -1,0 +1,72 @@
+"""What the library gives and takes: arrays stay as they were checked, and objects can be compared and kept in sets."""
+
+import copy
+import pickle
+from dataclasses import fields, is_dataclass
+
+import numpy as np
+import pytest
+
+import nqe_core
+from nqe_core import MODELS, Configuration, Interactions, Model, analyse, quench
+from nqe_core.energy import PairList
+from nqe_core.models import OTHER_MODELS, most_modes
+
+
+def triangle() -> Configuration:
+    positions = np.array([[0.5, 0.5], [1.5, 0.6], [0.9, 1.4]])
+    return Configuration(positions, np.array([1.0, 1.0, 1.4]), 6.0)
+
+
+def test_a_configuration_keeps_what_was_checked():
+    positions, diameters = np.ones((4, 3)) * np.arange(4)[:, None], np.ones(4)
+    made = Configuration(positions, diameters, 9.0)
+    positions[0, 0], diameters[1] = np.nan, -1.0
+    assert np.isfinite(made.positions).all()
+    assert (made.diameters == 1.0).all()
+    for array in (made.positions, made.diameters):
+        with pytest.raises(ValueError, match="read-only"):
+            array[0] = np.nan
+
+
+def test_a_configuration_can_be_copied_and_sent():
+    made = triangle()
+    for other in (copy.deepcopy(made), pickle.loads(pickle.dumps(made))):
+        np.testing.assert_array_equal(other.positions, made.positions)
+
+
+def test_objects_with_arrays_are_equal_to_themselves_alone():
+    model = MODELS["ipl2d"]
+    for make in (triangle, lambda: PairList.of(triangle(), model), lambda: Interactions.of(triangle(), model),
+                 lambda: quench(triangle(), model)):  # fmt: skip
+        one, other = make(), make()
+        assert one == one
+        assert one != other
+        assert len({one, other, one}) == 2
+
+
+def test_no_public_class_compares_arrays():
+    """The truth value of arrays' equality is ambiguous: `==` would raise."""
+    for name in nqe_core.__all__:
+        public = getattr(nqe_core, name)
+        if is_dataclass(public) and any("ndarray" in str(field.type) for field in fields(public)):
+            assert public.__eq__ is object.__eq__, name
+    assert nqe_core.Analysis.__eq__ is nqe_core.QuenchResult.__eq__ is object.__eq__
+    assert MODELS["ipl2d"] != MODELS["ipl3d"]
+
+
+@pytest.mark.parametrize("model", [*MODELS.values(), *OTHER_MODELS.values()], ids=lambda model: model.name)
+def test_parameters_are_all_but_the_name(model):
+    assert "name" not in model.parameters()
+    assert Model.from_parameters(model.name, model.parameters()) == model
+    assert Model.from_parameters("mine", model.parameters()).name == "mine"
+
+
+def test_most_modes_is_what_the_solver_finds():
+    start = nqe_core.initial_configuration(MODELS["ipl2d"], 24, 5)
+    glass = quench(start, MODELS["ipl2d"]).configuration
+    most = most_modes(24, 2)
+    assert most == 45
+    assert analyse(glass, MODELS["ipl2d"], n_modes=most).harmonic.eigenvalues.shape == (most,)
+    with pytest.raises(nqe_core.InputError, match="between 1 and 45"):
+        nqe_core.lowest_modes(Interactions.of(glass, MODELS["ipl2d"]), most + 1)
