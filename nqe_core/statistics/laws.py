@@ -188,7 +188,7 @@ def prefactor(
 def size_exponent(lengths: np.ndarray, values: list[Estimate]) -> Estimate:
     """Exponent of a prefactor's growth with the box: straight line in the logs, weighted by the values' errors.
 
-    With two sizes the line is exact and the error is the one propagated from the two values.
+    Error and interval are propagated from those of the values: the interval of one from few blocks is wider.
     """
     known = [(length, v) for length, v in zip(lengths, values, strict=True) if v.known and v.value > 0 and v.error > 0]
     count, blocks = sum(v.count for _, v in known), sum(v.blocks for _, v in known)
@@ -199,5 +199,7 @@ def size_exponent(lengths: np.ndarray, values: list[Estimate]) -> Estimate:
     weight = np.array([(v.value / v.error) ** 2 for _, v in known])
     centred = log_length - (weight * log_length).sum() / weight.sum()
     spread = (weight * centred**2).sum()
-    value, error = float((weight * centred * log_value).sum() / spread), float(spread**-0.5)
-    return Estimate(value, error, value - QUANTILE * error, value + QUANTILE * error, count, blocks)
+    share = weight * centred / spread  # of each log in the exponent
+    value, error = float(share @ log_value), float(spread**-0.5)
+    half = float(np.linalg.norm(share * [(v.high - v.low) / (2 * v.value) for _, v in known]))
+    return Estimate(value, error, value - half, value + half, count, blocks)

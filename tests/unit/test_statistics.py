@@ -233,7 +233,10 @@ def test_size_exponent_of_two_sizes_propagates_their_errors():
     assert growth.error == pytest.approx(0.1 * math.sqrt(2) / math.log(2))
     without_error = Estimate(5.0, 0.0, 5.0, 5.0, 50)  # has no weight
     assert statistics.size_exponent(np.array([1.0, 2.0, 3.0]), [*values, without_error]) == growth
-    assert (growth.low, growth.high) == pytest.approx((4.0 - 1.96 * growth.error, 4.0 + 1.96 * growth.error), rel=1e-4)
+    assert (growth.low, growth.high) == pytest.approx((4.0 - 2 * growth.error, 4.0 + 2 * growth.error))
+    wide = [Estimate(1.0, 0.1, 0.5, 1.5, 50, 4), Estimate(16.0, 1.6, 8.0, 24.0, 50, 4)]  # of few blocks
+    growth = statistics.size_exponent(np.array([1.0, 2.0]), wide)
+    assert (growth.low, growth.high) == pytest.approx((4.0 - 5 * growth.error, 4.0 + 5 * growth.error))
 
 
 def test_logarithmic_density_is_normalised(rng):

@@ -108,7 +108,7 @@ def localisation(samples: pd.DataFrame) -> Iterator[Claim]:
 
     product = large["participants_quartic"] * large["quartic_quartic_coefficient"]
     ours = statistics.bootstrap(spread, product, codes, blocks=large["block"])
-    ours = ours if len(np.unique(codes)) > 1 else Estimate.missing(ours.count)
+    ours = ours if len(np.unique(codes)) > 1 else Estimate.missing(ours.count, ours.blocks)
     claim = "chi4 N e4 blind to preparation and N: largest over smallest median"
     name = f"3D POLY, every T_p and N with {MEDIAN_SAMPLES} samples"
     yield Claim("Fig. 2", claim, name, "1", (1.0, 1.25), ours)
