@@ -9,7 +9,7 @@ import numpy as np
 
 from nqe_core.statistics.blocks import Blocks, finite_rows
 from nqe_core.statistics.bootstrap import draws, enough, from_draws, interval, median
-from nqe_core.statistics.estimates import LEAST_BLOCKS, LEAST_SAMPLES, QUANTILE, Estimate
+from nqe_core.statistics.estimates import LEAST_BLOCKS, LEAST_SAMPLES, Estimate
 
 
 @dataclass(frozen=True, eq=False)
