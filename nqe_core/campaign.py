@@ -101,7 +101,7 @@ def run(job: Job, output: Path, options: Options | None = None) -> int:
                 if isinstance(error, (InputError, OSError, MemoryError)):
                     print(f"nqe: error: {error}", file=sys.stderr)
                 else:
-                    traceback.print_exc()
+                    print(traceback.format_exc(), end="", file=sys.stderr)  # all at once
                 crew.abort(MISUSED if isinstance(error, InputError) else FAILED)
             raise
         finally:

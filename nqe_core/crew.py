@@ -21,6 +21,7 @@ SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)  # USR1: what batch sy
 START_WITHIN = 900.0  # seconds for MPI to connect the ranks; at thousands of them it takes a minute
 SETTLE_WITHIN = 10.0  # seconds for the last messages to leave
 LAST_LOOKS = 10  # of which one is enough, once the connections are there
+LAST_WORDS = 0.5  # seconds for the launcher to pass on what was said before it ends all
 UNDERSTOOD = "understood"  # the answer to the plan, and to the answers
 LOOK_EVERY = 0.02  # seconds between looks at messages while waiting
 LOOK_BRIEFLY = 0.005  # between the last ones, when everything else waits for them
@@ -277,4 +278,5 @@ class Crew:
         """End all ranks at once; returns only where there is one."""
         if self._comm is not None:
             sys.stderr.flush()
+            time.sleep(LAST_WORDS)
             self._comm.Abort(status)

@@ -128,12 +128,12 @@ def test_columns_belong_to_the_mode_that_they_name(campaign, table):
         for sample in range(4):
             states, rows = readers["inherent_state"], {stage: readers[stage].row(sample) for stage in STAGES[2:]}
             bonds = Interactions.of(states.configuration(sample), states.model)
-            coupling = elasticity.shear_strain_coupling(bonds, "simple_xy")
+            force = elasticity.mismatch_force(bonds, "simple_xy")
             modes = {stage: row["modes"].reshape(-1, N, 2)[0] for stage, row in rows.items()}
             for name, mode in modes.items():
                 size = (mode**2).sum(axis=1)
                 assert table[f"{name}_participation_ratio"][sample] == pytest.approx(1 / (N * (size**2).sum()))
-                assert table[f"{name}_shear_strain_coupling"][sample] == pytest.approx(np.vdot(coupling, mode))
+                assert table[f"{name}_shear_strain_coupling"][sample] == pytest.approx(np.vdot(force, mode))
             for one, other in (("harmonic", "quartic"), ("quartic", "cubic")):
                 expected = 1 - abs(np.vdot(modes[one], modes[other]))
                 assert table[f"{one}_{other}_mismatch"][sample] == pytest.approx(expected, abs=1e-14)
