@@ -22,6 +22,7 @@ from nqe_core.fire import quench
 from nqe_core.interactions import Interactions
 from nqe_core.linear_response import Factorised
 from nqe_core.models import Model
+from nqe_core.nonlinear_modes import participation_ratio
 
 SAME = 1e-3  # distance of two minima, in units of the way to the barrier or the start, below which they are one
 BESIDE = 0.1  # of that way from the barrier, where quenches start
@@ -236,7 +237,6 @@ def _compared(glass: Configuration, other: Configuration, model: Model, directio
     moved = minimum_image(other.positions - glass.positions, glass.box_length)
     moved -= moved.mean(axis=0)
     distance = float(np.linalg.norm(moved))
-    weight = np.einsum("ia,ia->i", moved, moved)
-    ratio = float(weight.sum() ** 2 / (weight.size * np.sum(weight**2))) if distance > 0.0 else np.nan
+    ratio = participation_ratio(moved) if distance > 0.0 else np.nan
     energy = pair_sums(other, model)[0] - pair_sums(glass, model)[0]
     return Neighbour(other, float(energy), distance, float(np.vdot(moved, direction)), ratio)

@@ -52,7 +52,8 @@ def row(*cells):
     print("| " + " | ".join(map(str, cells)) + " |", flush=True)
 
 
-def head(*cells):
+def head(names):
+    cells = names.split(", ")
     row(*cells)
     print("|---" * len(cells) + "|")
 
@@ -64,14 +65,7 @@ def main(folder, most):
             classes[number].append((path, sample, expansion))
     names = [f"{low:.2f} to {high:.2f}" for low, high in pairwise(CLASSES)]
     found = [[(expansion, *look(path, sample, expansion)) for path, sample, expansion in chosen] for chosen in classes]
-    head(
-        "r",
-        "n",
-        "barrier found",
-        "over that of the expansion",
-        "over 2 kappa^3 / (3 tau^2)",
-        "1 - overlap with the mode",
-    )
+    head("r, n, barrier found, over that of the expansion, over 2 kappa^3 / (3 tau^2), 1 - overlap with the mode")
     for name, rows in zip(names, found, strict=True):
         tops = [(expansion, top) for expansion, _, top in rows if top]
         row(
@@ -81,17 +75,7 @@ def main(folder, most):
             quartiles([1 - top.along_mode / top.distance for _, top in tops]),
         )  # fmt: skip
     print()
-    head(
-        "r",
-        "n",
-        "other minimum found",
-        "lower",
-        "energy",
-        "of the expansion",
-        "distance",
-        "of the expansion",
-        "particles",
-    )
+    head("r, n, other minimum found, lower, energy, of the expansion, distance, of the expansion, particles")
     for name, rows in zip(names, found, strict=True):
         wells = [(expansion, well) for expansion, well, _ in rows if well]
         row(
