@@ -130,7 +130,7 @@ def quartic_field(first, second, vectors, g1, g2, g3, g4, z, weight2, weight4, o
             out[j + a] -= t
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, fastmath=False, error_model="numpy")
 def bond_derivatives(distance2, inverse_lambda2, potential):
     """g1..g4 at s = r^2: derivatives of the pair energy in s.
 
@@ -151,7 +151,7 @@ def bond_derivatives(distance2, inverse_lambda2, potential):
     return g1, g2, g3, g4
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, fastmath=False, error_model="numpy")
 def diagonal_blocks(first, second, vectors, g1, g2, n_particles, box):
     """The d x d blocks of M on its diagonal, flat (N*d*d,)."""
     d = np.uint64(len(box))

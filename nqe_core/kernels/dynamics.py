@@ -21,7 +21,7 @@ LONGEST_MOVE = 0.1  # of any component in one FIRE step: a start with overlappin
 TIME_STEP, MIXING, STEPS_DOWNHILL = 0, 1, 2
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, fastmath=False, error_model="numpy")
 def build(x, v, diameters, identity, box, cutoff, nonadditivity, skin):
     """Re-sort all arrays by cell (in place) and list the pairs; returns the list and the positions it was built at.
 
@@ -48,7 +48,7 @@ def farthest_move(x, x_built, box):
     return np.sqrt(farthest2)
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, fastmath=False, error_model="numpy")
 def moved_too_far(x, x_built, box, skin):
     """True when some particle moved more than half the skin since the list was built."""
     # a position that is not a number compares as near: it will be found in the forces

@@ -40,7 +40,7 @@ def product_of_fields(bonds, z, out, box):
         store(out, i * ROW, o_i)
 
 
-@njit(cache=True, error_model="numpy", inline="always")
+@njit(cache=True, fastmath=False, error_model="numpy", inline="always")
 def _add(lanes, scratch, sums):
     """Add sixteen numbers to sums in double precision."""
     store(scratch, np.uint64(0), lanes)
@@ -48,7 +48,7 @@ def _add(lanes, scratch, sums):
         sums[k] += scratch[k]
 
 
-@njit(cache=True, error_model="numpy", inline="always")
+@njit(cache=True, fastmath=False, error_model="numpy", inline="always")
 def _fold(sums, per_field, box):
     """Sums over components, one number for every field."""
     number = fields(box)
@@ -58,7 +58,7 @@ def _fold(sums, per_field, box):
             per_field[f] += sums[a * number + f]
 
 
-@njit(cache=True, error_model="numpy", inline="always")
+@njit(cache=True, fastmath=False, error_model="numpy", inline="always")
 def _unfold(per_field, scratch, box):
     """Each field's number in all of its places."""
     number = fields(box)

@@ -15,7 +15,7 @@ BLOCK = np.uint64(512)  # pairs handled at a time: their separations stay in the
 Scratch = namedtuple("Scratch", "x f separation factor")
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, fastmath=False, error_model="numpy")
 def force_scratch(box, n_particles):
     """Work space for that many particles."""
     w = width(box)
@@ -83,7 +83,7 @@ def pair_forces(x, start, partner, inverse_lambda2, box, potential, f, scratch):
     unpack(scratch.f, f, box)
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, fastmath=False, error_model="numpy")
 def pair_sums(x, start, partner, inverse_lambda2, box, potential):
     """Potential energy, virial sum_pairs x_ij . f_ij, and sum of squared pair forces."""
     d = np.uint64(len(box))

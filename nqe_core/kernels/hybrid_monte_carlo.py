@@ -27,7 +27,7 @@ def advance(x, v, dt):
         x[k] += dt * v[k]
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, fastmath=False, error_model="numpy")
 def hardest_pair(x, start, partner, inverse_lambda2, box, potential):
     """The largest pair energy; `HUGE` when it is not a number."""
     d = np.uint64(len(box))
@@ -46,7 +46,7 @@ def hardest_pair(x, start, partner, inverse_lambda2, box, potential):
     return hardest
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, fastmath=False, error_model="numpy")
 def trajectory(position, diameters, box, potential, nonadditivity, skin, energy, temperature, steps, dt, noise, chance):
     """`steps` time steps, of two forces each, from random velocities, kept or not.
 
@@ -107,7 +107,7 @@ def trajectory(position, diameters, box, potential, nonadditivity, skin, energy,
     return True, probability, after
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, fastmath=False, error_model="numpy")
 def hybrid_cycle(
     walker, progress, lists, box, potential, potential_array, nonadditivity, skin, widest, largest_range, temperature,
     steps, swaps, noise, chance,

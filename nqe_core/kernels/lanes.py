@@ -222,7 +222,7 @@ def teach_arithmetic(kind, number):
 teach_arithmetic(Lanes, types.float64)
 
 
-@njit(cache=True, error_model="numpy", inline="always")
+@njit(cache=True, fastmath=False, error_model="numpy", inline="always")
 def pack(values, rows, box):
     """Copy a flat (N*d,) array into rows for lanes, (N*width,); padding is zeroed."""
     d, w = np.uint64(len(box)), width(box)
@@ -231,7 +231,7 @@ def pack(values, rows, box):
             rows[i * w + a] = values[i * d + a] if a < d else 0.0
 
 
-@njit(cache=True, error_model="numpy", inline="always")
+@njit(cache=True, fastmath=False, error_model="numpy", inline="always")
 def unpack(rows, values, box):
     """The inverse of `pack`."""
     d, w = np.uint64(len(box)), width(box)

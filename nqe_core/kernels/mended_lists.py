@@ -39,7 +39,7 @@ MendedList = namedtuple(
 )
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, fastmath=False, error_model="numpy")
 def build_mendable(x, v, diameters, identity, box, cutoff, nonadditivity, skin):
     """Re-sort all arrays by cell (in place) and list the pairs closer than cutoff * lambda + skin; errors of `half_list`."""
     d = len(box)
@@ -60,7 +60,7 @@ def build_mendable(x, v, diameters, identity, box, cutoff, nonadditivity, skin):
     )  # fmt: skip
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, fastmath=False, error_model="numpy")
 def _is_listed(pairs, i, j):
     # cells beyond an end of the box come first in memory: the row may belong to either particle
     for row, other in ((i, j), (j, i)):
@@ -76,7 +76,7 @@ def _is_listed(pairs, i, j):
     return False
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, fastmath=False, error_model="numpy")
 def _meet(pairs, i, j, diameters, box, search):
     """List the pair if it is within reach and not listed; False when there is no room for it."""
     cutoff, nonadditivity, skin = search
@@ -101,7 +101,7 @@ def _meet(pairs, i, j, diameters, box, search):
     return True
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, fastmath=False, error_model="numpy")
 def _cell(pairs, x, i, box, away):
     """The cell of a place, or one that is away from it by a number with digits 0..2 CELLS_AWAY for each axis."""
     d, m, side = np.uint64(len(box)), np.uint64(pairs.n_cells), np.uint64(2 * CELLS_AWAY + 1)
@@ -114,7 +114,7 @@ def _cell(pairs, x, i, box, away):
     return cell
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, fastmath=False, error_model="numpy")
 def _move_reference(pairs, i, x, box):
     """Give particle i its present place as reference, and its chain."""
     d, side = np.uint64(len(box)), np.uint64(2 * CELLS_AWAY + 1)
@@ -136,7 +136,7 @@ def _move_reference(pairs, i, x, box):
     pairs.cell_of[i] = cell
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, fastmath=False, error_model="numpy")
 def _mend_one(pairs, i, x, diameters, box, search):
     """Look for particle i's partners where it is now; False when there is no room for them."""
     d = len(box)
@@ -155,7 +155,7 @@ def _mend_one(pairs, i, x, diameters, box, search):
     return True
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, fastmath=False, error_model="numpy")
 def mend(pairs, x, diameters, box, cutoff, nonadditivity, skin):
     """Bring a list up to date for all who have gone far; False when a new one is due."""
     d = np.uint64(len(box))
@@ -174,7 +174,7 @@ def mend(pairs, x, diameters, box, cutoff, nonadditivity, skin):
     return True
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, fastmath=False, error_model="numpy")
 def add_mended_forces(pairs, x, box, potential, f):
     """Add to f the forces of the pairs that were found later."""
     d = np.uint64(len(box))

@@ -33,7 +33,7 @@ OLD, FALLEN, ROUNDING = 25, 1e3, 1e-10
 TRACE_ENERGY, TRACE_DISPLACEMENTS, TRACE_SWAPS = 0, 1, 2
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, fastmath=False, error_model="numpy")
 def uniform(generator):
     """Next number in [0, 1): xoshiro256++ of Blackman and Vigna (2019), its upper 53 bits.
 
@@ -242,7 +242,7 @@ def swap(walker, progress, lists, box, potential, nonadditivity, widest, largest
     return accepted
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, fastmath=False, error_model="numpy")
 def total_energy(x, diameters, box, potential, nonadditivity, lists):
     """U of the present positions and sizes, over the wide list."""
     d = np.uint64(len(box))
@@ -265,7 +265,7 @@ def total_energy(x, diameters, box, potential, nonadditivity, lists):
 # the next two must see what is not a number: no fast arithmetic
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, fastmath=False, error_model="numpy")
 def doubtful(progress, n, temperature):
     """After a cycle: whether the running energy has to be computed anew."""
     size = abs(progress[ENERGY])
@@ -276,7 +276,7 @@ def doubtful(progress, n, temperature):
     return True
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, fastmath=False, error_model="numpy")
 def settle(walker, progress, lists, box, potential, nonadditivity, temperature):
     """Compute the energy anew, and replace the running one by it when that is off by more than rounding.
 
@@ -288,7 +288,7 @@ def settle(walker, progress, lists, box, potential, nonadditivity, temperature):
     progress[LARGEST], progress[CYCLES] = abs(energy), 0.0
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, fastmath=False, error_model="numpy")
 def run_cycles(
     walker, progress, lists, box, potential, nonadditivity, skins, widest, largest_range, temperature,
     displacements, swaps, target, gains, trace,

@@ -28,7 +28,7 @@ Lists = namedtuple(
 )
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, fastmath=False, error_model="numpy")
 def empty_lists(n, d, capacity):
     """Lists of `n` particles in `d` dimensions with room for `capacity` wide entries in all."""
     room = capacity + LANES * n
@@ -39,7 +39,7 @@ def empty_lists(n, d, capacity):
     )  # fmt: skip
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, fastmath=False, error_model="numpy")
 def search_grid(box, radius, n):
     """Cells a side, and how many cells away to look, that make the search cheapest; (1, 0) is all pairs."""
     d = len(box)
@@ -84,7 +84,7 @@ def sort_into_cells(x, box, m):
     return order, start
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, fastmath=False, error_model="numpy")
 def stencil_offsets(d, m, reach):
     """Offsets, modulo m, of all cells within `reach` of a cell along every axis; shape=(n_offsets*d,)."""
     width = np.uint64(2) * reach + ONE
@@ -100,7 +100,7 @@ def stencil_offsets(d, m, reach):
     return offsets
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, fastmath=False, error_model="numpy")
 def gather_candidates(cell, m, offsets, order, start, x, box, candidate, position):
     """Members of all cells around a cell; `position` holds their coordinates, axis by axis."""
     d = np.uint64(len(box))
@@ -139,7 +139,7 @@ def distances_squared(i, found, x, box, position, r2):
         r2[q] = s
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, fastmath=False, error_model="numpy")
 def list_wide(x, box, radius, lists):
     """Search all neighbours closer than `radius`; returns the lists, which are new and larger when they overflowed."""
     d = np.uint64(len(box))
@@ -187,7 +187,7 @@ def row_distances(i, x, box, wide, start, stop, r2):
         r2[q] = s
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, fastmath=False, error_model="numpy")
 def row_within(i, x, box, radius2, lists, member, r2):
     """Neighbours of particle i closer than a radius, from the wide list, and their r^2; returns how many."""
     wide, start, stop = lists.wide, lists.wide_start[i], lists.wide_stop[i]
@@ -202,7 +202,7 @@ def row_within(i, x, box, radius2, lists, member, r2):
     return found
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, fastmath=False, error_model="numpy")
 def pad_row(entry, value, first, filled):
     """Complete a row to whole blocks with entries that are too far to interact; returns its new end."""
     while (filled - first) % LANES != np.uint64(0):
@@ -223,7 +223,7 @@ def row_scales(i, found, member, diameters, cutoff, nonadditivity, skin, scale, 
         reach2[q] = reach * reach
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, fastmath=False, error_model="numpy")
 def select_pairs(x, diameters, box, cutoff, nonadditivity, largest, skin, lists):
     """From the wide list, the pairs closer than cutoff * lambda_ij + skin."""
     n = np.uint64(diameters.size)
@@ -243,7 +243,7 @@ def select_pairs(x, diameters, box, cutoff, nonadditivity, largest, skin, lists)
     lists.pair_reference[:] = x
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, fastmath=False, error_model="numpy")
 def sort_by_distance(x, box, radius, lists):
     """From the wide list, everything closer than `radius`, ordered by shells of equal width in r^2."""
     n = np.uint64(lists.wide_start.size)

@@ -20,14 +20,14 @@ ROUNDING = 1e-9  # margin of squared distances to cells: a particle on a face ma
 FEWEST_CELLS = 2 * CELLS_AWAY + 1
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, fastmath=False, error_model="numpy")
 def cells_per_side(box, reach):
     """Number of cells along each edge, at least reach / CELLS_AWAY wide; 1 when there would be too few."""
     n = int(CELLS_AWAY * box[0] / reach)
     return np.uint64(n) if n >= FEWEST_CELLS else np.uint64(1)
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, fastmath=False, error_model="numpy")
 def sort_by_cell(x, box, n_cells):
     """Wrap particles into the box (in place) and order them by cell.
 
@@ -77,7 +77,7 @@ def sort_by_cell(x, box, n_cells):
     return order, cell_start
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, fastmath=False, error_model="numpy")
 def permute(values, order, width):
     """Reorder rows of `width` numbers of a flat array, in place."""
     old = values.copy()
@@ -87,7 +87,7 @@ def permute(values, order, width):
             values[k * w + a] = old[np.uint64(order[k]) * w + a]
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, fastmath=False, error_model="numpy")
 def forward_rows(row, box, n_cells, base, shift, offset):
     """Rows of cells along the last axis that a row of cells searches: itself, and half of those around it.
 
@@ -126,7 +126,7 @@ def forward_rows(row, box, n_cells, base, shift, offset):
         shift[k * d + d - 1] = 0.0
 
 
-@njit(cache=True, error_model="numpy", inline="always")
+@njit(cache=True, fastmath=False, error_model="numpy", inline="always")
 def _gaps(x, i, cell, box, m, gap2):
     """Squared distance of particle i from the cells -CELLS_AWAY..CELLS_AWAY away along each axis; (d * side,)."""
     d, side = np.uint64(len(box)), np.uint64(2 * CELLS_AWAY + 1)
@@ -143,7 +143,7 @@ def _gaps(x, i, cell, box, m, gap2):
             gap2[a * side + np.uint64(CELLS_AWAY + 1 + away)] = above * above
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, fastmath=False, error_model="numpy")
 def _grown(values, needed):
     if needed <= np.uint64(values.size):
         return values
