@@ -17,6 +17,10 @@ from nqe_core.tables import read_table, table_attributes, verify_table
 from nqe_core.version import git_commit, version
 
 LOGS = "logs"  # the folder beside the ensembles' that has their stages too
+# columns of the sheet that the files' parameters repeat; what may differ by a relaxation time that was measured anew
+AS_IN_SHEET = {"liquid": ("samples_per_walker", "swap_fraction", "burn_in", "spacing"),
+               "inherent_state": ("preparation", "cooling_rate"), "harmonic": ("n_modes",)}  # fmt: skip
+COUNTED_IN_TAU = ("burn_in", "spacing")
 REQUIRED = tuple(stage for stage in STAGES if stage != "second_quartic")  # that one is for Fig. 1 only
 
 
@@ -107,6 +111,7 @@ class _Ensemble:
     def __init__(self, folder: Path, row: Ensemble | None, sheet: bool, report: Report, builds: Counter) -> None:
         self.folder, self.row, self.report, self.builds = folder, row, report, builds
         self.files: dict[str, list[_Checked]] = {}
+        self.other_sweeps: Counter[tuple[str, int, int]] = Counter()
         if sheet and row is None:
             report.notes.append(f"{folder}: not in the sheet")
 
@@ -123,6 +128,10 @@ class _Ensemble:
         if failed:
             total = sum(len(file.samples) for file in last)
             self.report.notes.append(f"{self.folder.name}: {len(failed)} of {total} samples failed")
+        for (name, made, asked), count in sorted(self.other_sweeps.items()):
+            self.report.notes.append(
+                f"{self.folder.name}: {name} of {count} liquid files is {made}, the sheet says {asked}"
+            )
         self._gathered(files["observables"])
 
     def check_burn_in(self, times: Sequence[Measured], least: float) -> None:
@@ -176,6 +185,8 @@ class _Ensemble:
                 continue
             checked.append(file)
             self._attributes(file)
+            if self.row:
+                self._parameters(file, stage, self.row)
         return checked
 
     def _attributes(self, file: _Checked) -> None:
@@ -192,6 +203,19 @@ class _Ensemble:
         build = (str(attributes.get("version")), str(attributes.get("git_commit")))
         if build != (version(), git_commit()):
             self.builds[build] += 1
+
+    def _parameters(self, file: _Checked, stage: str, row: Ensemble) -> None:
+        """The sheet's other columns, as far as the file repeats them."""
+        if row.source and stage == "inherent_state":
+            return  # read, not made; a source's name is in the parameters of its files
+        for name in AS_IN_SHEET.get(stage, ()):
+            made, asked = file.attributes["parameters"].get(name), getattr(row, name)
+            if made == asked:
+                continue
+            if name in COUNTED_IN_TAU:
+                self.other_sweeps[name, made, asked] += 1
+            else:
+                self.report.problems.append(f"{file.path}: {name} is {made}, the sheet says {asked}")
 
     def _samples(self, stage: str, checked: Iterable[_Checked]) -> None:
         """No sample twice, none missing."""

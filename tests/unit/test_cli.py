@@ -545,6 +545,29 @@ def test_verify_holds_a_campaign_against_its_sheet(campaign, tmp_path, capsys):
         assert f"liquid/0000.h5: {difference}" in report
 
 
+def test_verify_holds_parameters_against_the_sheet(campaign, tmp_path, capsys):
+    sheet = tmp_path / "mini.tsv"
+    row = SHEET.format(n_samples=4)
+    assert row.endswith("\t1\t2\t1\tquench\t0\t0.2\t20\t0\n")
+    sheet.write_text(row.replace("\t1\t2\t1\tquench\t0\t0.2\t20\t0\n", "\t2\t2\t3\tcool\t0.01\t0.1\t30\t4\n"))
+    status, report = verify(capsys, campaign, "--sheet", sheet)
+    assert status == 1
+    for file, difference in (
+        ("liquid/0001.h5", "samples_per_walker is 1, the sheet says 2"),
+        ("liquid/0000.h5", "swap_fraction is 0.2, the sheet says 0.1"),
+        ("inherent_state/0000.h5", "preparation is quench, the sheet says cool"),
+        ("inherent_state/0001.h5", "cooling_rate is 0.0, the sheet says 0.01"),
+        ("harmonic/0000.h5", "n_modes is 1, the sheet says 3"),
+    ):
+        assert f"{file}: {difference}" in report
+    # sheets count these in relaxation times, which may have been measured anew since
+    for note in (
+        "burn_in of 2 liquid files is 20, the sheet says 30",
+        "spacing of 2 liquid files is 0, the sheet says 4",
+    ):
+        assert f"note: small: {note}" in report
+
+
 def test_verify_counts_failed_samples(copy, capsys):
     path = copy / "small" / "observables" / "0000.parquet"
     table = parquet.read_table(path)
