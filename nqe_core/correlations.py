@@ -19,7 +19,7 @@ OVERLAP_LENGTH = 0.3  # a particle overlaps with where it was while it has moved
 FIT_WINDOW = (0.1, 0.85)  # values of a correlation function between which a stretched exponential is fitted
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Decay:
     """One correlation function.
 

@@ -29,7 +29,7 @@ XYZ_NAMES, GSD_NAMES = ("H", "He"), ("A", "B")
 MODE_STAGES = ("harmonic", "quartic", "second_quartic", "cubic")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Exported:
     """One sample as it is written.
 

@@ -90,7 +90,7 @@ class Job:
         self.resources.close()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Checkpoint:
     """State of an unfinished unit.
 

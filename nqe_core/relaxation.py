@@ -104,7 +104,7 @@ class Study:
             raise InputError(f"sweeps is {self.sweeps}, must be at least {LEAST_SWEEPS}")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Relaxation:
     """What was measured.
 

@@ -9,8 +9,12 @@ import pytest
 
 import nqe_core
 from nqe_core import MODELS, Configuration, Interactions, Model, analyse, quench
+from nqe_core.correlations import Decay
 from nqe_core.energy import PairList
+from nqe_core.export import Exported
+from nqe_core.jobs import Checkpoint
 from nqe_core.models import OTHER_MODELS, most_modes
+from nqe_core.relaxation import Relaxation
 
 
 def triangle() -> Configuration:
@@ -51,7 +55,8 @@ def test_no_public_class_compares_arrays():
         public = getattr(nqe_core, name)
         if is_dataclass(public) and any("ndarray" in str(field.type) for field in fields(public)):
             assert public.__eq__ is object.__eq__, name
-    assert nqe_core.Analysis.__eq__ is nqe_core.QuenchResult.__eq__ is object.__eq__
+    for inner in (nqe_core.Analysis, nqe_core.QuenchResult, Checkpoint, Decay, Exported, Relaxation):
+        assert inner.__eq__ is object.__eq__, inner
     assert MODELS["ipl2d"] != MODELS["ipl3d"]
 
 
