@@ -7,8 +7,8 @@ what it receives stay in registers, and partners are near in memory. Fields are 
 from collections import namedtuple
 
 import numpy as np
-from numba import njit
 
+from nqe_core.kernels.disk_cache import njit
 from nqe_core.kernels.lanes import load, pack, store, total, unpack, width
 from nqe_core.kernels.neighbors import LONGEST_ROW, ONE
 

@@ -1,9 +1,9 @@
 """Chebyshev filter of the Hessian: amplifies the low end of its spectrum without factorising anything."""
 
 import numpy as np
-from numba import njit
 
 from nqe_core.kernels.bond_rows import add_product_of_lanes, product, work_space
+from nqe_core.kernels.disk_cache import njit
 from nqe_core.kernels.fields import subtract_mean
 from nqe_core.kernels.lanes import pack, unpack, width
 

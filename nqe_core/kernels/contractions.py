@@ -17,8 +17,8 @@ equal to Eq. C2 of the paper. Every kernel takes bonds as flat arrays and the bo
 """
 
 import numpy as np
-from numba import njit
 
+from nqe_core.kernels.disk_cache import njit
 from nqe_core.kernels.pair_potential import phi1, phi2, phi3, phi4
 
 

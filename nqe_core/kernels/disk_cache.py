@@ -1,7 +1,8 @@
 """Kernels that numba keeps on disk are compiled again when the source of any kernel has changed.
 
 Numba itself compares a kernel with the file it stands in. Kernels call and inline those of other files: after an update
-that changed only such a file, the old code would go on being used, silently.
+that changed only such a file, the old code would go on being used, silently. So kernels take `njit` from here. (Not by
+importing their package: who only reads a sheet should not wait for numba.)
 """
 
 import hashlib
@@ -10,7 +11,10 @@ from functools import cache
 from pathlib import Path
 
 import numba
+from numba import njit
 from numba.core import caching
+
+__all__ = ["compare_all_sources", "njit", "sources_digest"]
 
 KERNELS = Path(__file__).resolve().parent
 
@@ -59,3 +63,6 @@ def _for_kernels(locator: type) -> type:
             return sources_digest()
 
     return ForKernels
+
+
+compare_all_sources()

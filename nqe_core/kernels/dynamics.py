@@ -5,8 +5,8 @@ remembers who is who.
 """
 
 import numpy as np
-from numba import njit
 
+from nqe_core.kernels.disk_cache import njit
 from nqe_core.kernels.forces import force_scratch, pair_forces
 from nqe_core.kernels.mended_lists import add_mended_forces, build_mendable, mend
 from nqe_core.kernels.neighbors import ONE

@@ -7,8 +7,8 @@ Fields are rows of `field_lanes`, flat (N*16,), and particles are in the order o
 from collections import namedtuple
 
 import numpy as np
-from numba import njit
 
+from nqe_core.kernels.disk_cache import njit
 from nqe_core.kernels.field_lanes import WIDTH, fields, load, nothing, spread, store, turned
 from nqe_core.kernels.neighbors import ONE
 

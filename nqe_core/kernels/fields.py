@@ -1,7 +1,8 @@
 """Translation and norm of displacement fields, stored flat, (N*d,)."""
 
 import numpy as np
-from numba import njit
+
+from nqe_core.kernels.disk_cache import njit
 
 
 @njit(cache=True, fastmath=True, error_model="numpy", inline="always")

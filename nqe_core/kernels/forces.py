@@ -3,8 +3,8 @@
 from collections import namedtuple
 
 import numpy as np
-from numba import njit
 
+from nqe_core.kernels.disk_cache import njit
 from nqe_core.kernels.lanes import load, pack, rounded, store, unpack, width
 from nqe_core.kernels.neighbors import LONGEST_ROW, ONE
 from nqe_core.kernels.pair_potential import phi, phi1

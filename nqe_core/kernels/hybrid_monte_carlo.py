@@ -8,8 +8,8 @@ volume, so the test makes the sampling exact whatever the time step; a long step
 """
 
 import numpy as np
-from numba import njit
 
+from nqe_core.kernels.disk_cache import njit
 from nqe_core.kernels.dynamics import build, moved_too_far
 from nqe_core.kernels.forces import force_scratch, pair_forces, pair_sums
 from nqe_core.kernels.monte_carlo import ENERGY, FARTHEST, HUGE, STEP, doubtful, settle, swap

@@ -10,11 +10,12 @@ import operator
 
 import numpy as np
 from llvmlite import ir
-from numba import njit
 from numba.core import types
 from numba.core.cgutils import get_or_insert_function
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
 from numba.extending import intrinsic, lower_builtin, models, register_model
+
+from nqe_core.kernels.disk_cache import njit
 
 DOUBLE = ir.DoubleType()
 WIDTHS = {2: 2, 3: 4, 4: 4}  # of a row, by dimension

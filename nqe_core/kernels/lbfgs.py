@@ -1,7 +1,8 @@
 """Limited-memory BFGS direction: the two-loop recursion (Nocedal and Wright, Algorithm 7.4), compiled."""
 
 import numpy as np
-from numba import njit
+
+from nqe_core.kernels.disk_cache import njit
 
 
 @njit(cache=True, fastmath=True, error_model="numpy", inline="always")

@@ -1,9 +1,9 @@
 """Conjugate gradients on the Hessian with its diagonal blocks as preconditioner, compiled."""
 
 import numpy as np
-from numba import njit
 
 from nqe_core.kernels.bond_rows import product, work_space
+from nqe_core.kernels.disk_cache import njit
 from nqe_core.kernels.fields import subtract_mean
 from nqe_core.kernels.lbfgs import apply_block_diagonal
 

@@ -9,8 +9,8 @@ listed go to a short list beside the large one.
 from collections import namedtuple
 
 import numpy as np
-from numba import njit
 
+from nqe_core.kernels.disk_cache import njit
 from nqe_core.kernels.neighbors import (
     CELLS_AWAY,
     ONE,

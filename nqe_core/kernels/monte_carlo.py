@@ -11,8 +11,8 @@ left of their sum is rounding: `settle` computes it anew then, and now and then 
 from collections import namedtuple
 
 import numpy as np
-from numba import njit
 
+from nqe_core.kernels.disk_cache import njit
 from nqe_core.kernels.monte_carlo_lists import LANES, ONE, SHELLS, list_wide, select_pairs, sort_by_distance
 from nqe_core.kernels.pair_potential import inverse_lambda_squared, phi
 

@@ -11,7 +11,8 @@ interact, so that the compiler turns one block into one pass of the vector unit.
 from collections import namedtuple
 
 import numpy as np
-from numba import njit
+
+from nqe_core.kernels.disk_cache import njit
 
 ONE = np.uint64(1)
 LANES = np.uint64(8)

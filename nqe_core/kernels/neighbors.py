@@ -6,8 +6,8 @@ access, which also keeps the compiler from vectorising.
 """
 
 import numpy as np
-from numba import njit
 
+from nqe_core.kernels.disk_cache import njit
 from nqe_core.kernels.lanes import absolute, append_negative, eight, load_eight, rounded
 from nqe_core.kernels.pair_potential import inverse_lambda_squared
 

@@ -7,9 +7,9 @@ conjugate gradients find, and the way down from there is left to others.
 """
 
 import numpy as np
-from numba import njit
 
 from nqe_core.kernels.bond_rows import Rows, inverse_blocks
+from nqe_core.kernels.disk_cache import njit
 from nqe_core.kernels.dynamics import build, moved_too_far
 from nqe_core.kernels.forces import force_scratch, pair_forces
 from nqe_core.kernels.lanes import width

@@ -9,9 +9,10 @@ The paper's potential is an array or a plain tuple [x_c^2, c_0, c_2, c_4, c_6]: 
 root is ever taken. Others are named tuples that `parameter_types.register` has made known (`nqe_core.potentials`).
 """
 
-from numba import njit, types
+from numba import types
 from numba.extending import overload
 
+from nqe_core.kernels.disk_cache import njit
 from nqe_core.kernels.parameter_types import REGISTERED
 
 

@@ -7,7 +7,6 @@ and the inverse diagonal blocks of M as the metric.
 from collections import namedtuple
 
 import numpy as np
-from numba import njit
 
 from nqe_core.kernels.bond_rows import (
     add_product_of_lanes,
@@ -19,6 +18,7 @@ from nqe_core.kernels.bond_rows import (
     quartic_scalars,
     work_space,
 )
+from nqe_core.kernels.disk_cache import njit
 from nqe_core.kernels.fields import to_sphere
 from nqe_core.kernels.lanes import load, pack, store, unpack, width, zero
 

@@ -14,14 +14,14 @@ import nqe_core
 from nqe_core.kernels import disk_cache
 
 CALLEE = """
-from numba import njit
+from nqe_core.kernels.disk_cache import njit
 
 @njit(cache=True, fastmath=False, error_model="numpy")
 def answer(x):
     return x + {value}
 """
 CALLER = """
-from numba import njit
+from nqe_core.kernels.disk_cache import njit
 from nqe_core.kernels.callee import answer
 
 @njit(cache=True, fastmath=False, error_model="numpy")
@@ -65,6 +65,13 @@ def test_a_kernel_is_compiled_again_when_one_that_it_calls_has_changed(package, 
     assert run(package, **environment) == "6 1"
     kept = package / folder if folder else package / "nqe_core/kernels/__pycache__"
     assert list(kept.rglob("caller.ask-*.nbi"))
+
+
+def test_every_kernel_takes_njit_from_here():
+    kernels = [path.read_text() for path in disk_cache.KERNELS.glob("*.py")]
+    compiled = [source for source in kernels if "@njit" in source]
+    assert len(compiled) > 15
+    assert all("from nqe_core.kernels.disk_cache import njit\n" in source for source in compiled)
 
 
 def test_functions_of_others_are_left_to_numba():
