@@ -163,6 +163,28 @@ def test_captions_and_claims_name_what_is_not_in_equilibrium(campaign, tmp_path)
     assert campaign_data.equilibrium_note(pd.DataFrame({"ensemble": ["poly3d_n500_t035"]})) == ""  # only within a job
 
 
+def test_liquids_out_of_equilibrium_count_only_where_there_are_no_others(campaign):
+    """Pooled with others they would lose their label, and as the largest box hide those that the figure is about."""
+    samples = campaign_data.read_samples(campaign.observables("poly3d"), campaign.models)
+    larger = samples[samples["ensemble"] == "poly3d_n500_t035"].assign(ensemble="poly3d_n1000_t035", n_particles=1000)
+    samples = pd.concat([samples, larger], ignore_index=True)
+
+    def cold(burn_ins):
+        with campaign_data.not_in_equilibrium(burn_ins):
+            found = [claim for claim in claims.all_claims(samples) if "0.35" in claim.ensembles]
+            boxes = laws.largest_boxes(samples)
+        counted = {claim.ensembles: claim.ours.count for claim in found if claim.source in ("Eq. 33", "Fig. 8")}
+        return counted, boxes.loc[boxes["parent_temperature"] == 0.35, "ensemble"].unique().tolist()
+
+    name = "3D POLY, T_p = 0.35"
+    counted, boxes = cold({"poly3d_n1000_t035": 0.06})
+    assert counted[name] == 59 and counted[f"{name}, N = 500"] == 59 and boxes == ["poly3d_n500_t035"]
+    counted, boxes = cold({})
+    assert counted[name] == 118 and counted[f"{name}, N = 1000"] == 59 and boxes == ["poly3d_n1000_t035"]
+    counted, boxes = cold({"poly3d_n1000_t035": 0.06, "poly3d_n500_t035": 0.06})
+    assert counted[f"{name} (not in equilibrium)"] == 118 and boxes == ["poly3d_n1000_t035"]
+
+
 def test_entry_merges_dimensions_and_passes_only_what_is_taken(tmp_path):
     seen = {}
 

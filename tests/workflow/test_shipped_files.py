@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import sys
 import tomllib
-from dataclasses import MISSING, fields
+from dataclasses import MISSING, asdict, fields
 from itertools import chain
 
 import pytest
@@ -228,3 +228,12 @@ def test_reference_data_are_whole_and_of_this_schema():
     rows = merged_rows(batches(ROOT / "reference"))
     assert rows and list(read_sheet(ROOT / "reference/campaign.tsv")) == rows
     assert sum(path.stat().st_size for path in (ROOT / "reference").rglob("*")) < 40_000_000
+
+
+def test_more_of_any_ensemble_can_be_added_to_the_reference():
+    """A row that the reference has otherwise would be refused only when its samples, hours later, are packed."""
+    found = batches(ROOT / "reference")
+    rows = read_sheet(ROOT / "config/campaigns/batch.tsv")
+    more = {row.ensemble: {"samples": row.n_samples, "sheet_row": asdict(row)} for row in rows}
+    merged = {row.ensemble for row in merged_rows({**found, "batch_new": {"ensembles": more}})}
+    assert set(more) <= merged

@@ -16,7 +16,7 @@ from dataclasses import replace
 import laws
 import numpy as np
 import pandas as pd
-from campaign_data import NOT_IN_EQUILIBRIUM, equilibrium_note, of_the_paper
+from campaign_data import NOT_IN_EQUILIBRIUM, equilibrium_note, in_equilibrium, of_the_paper
 from claim import EXPONENT_TOLERANCE, Claim, around
 
 from nqe_core import statistics
@@ -55,7 +55,7 @@ def _groups(samples: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
         yield f"{dimension}D IPL", _of(samples, "IPL", dimension)
     poly = _of(samples, "POLY", 3)
     for temperature in PAPER_SHARES:
-        part = poly[np.isclose(poly["parent_temperature"], temperature)]
+        part = in_equilibrium(poly[np.isclose(poly["parent_temperature"], temperature)])
         yield f"3D POLY, T_p = {temperature:g}{equilibrium_note(part)}", part
 
 
@@ -209,7 +209,7 @@ def bound(samples: pd.DataFrame) -> Iterator[Claim]:
     """Fig. 8: percentages above tau^2 = 3 kappa chi, for the largest N and others near it; they grow with N."""
     poly = _of(samples, "POLY", 3)
     for temperature, count in PAPER_SHARES.items():
-        cold = poly[np.isclose(poly["parent_temperature"], temperature)]
+        cold = in_equilibrium(poly[np.isclose(poly["parent_temperature"], temperature)])
         counts = cold["n_particles"].value_counts().sort_index(ascending=False)
         others = [n for n in counts.index[1:] if n >= SHARE_SIZE and counts[n] >= MEDIAN_SAMPLES]
         for size in [*counts.index[:1], *others] or ["none"]:

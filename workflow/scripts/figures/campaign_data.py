@@ -65,6 +65,12 @@ def equilibrium_note(part: pd.DataFrame) -> str:
     return f" ({NOT_IN_EQUILIBRIUM})" if names and names <= _short_burn_ins.get().keys() else ""
 
 
+def in_equilibrium(part: pd.DataFrame) -> pd.DataFrame:
+    """Of one temperature's samples, those of liquids in equilibrium where there are any: the others say nothing new."""
+    short = part["ensemble"].isin(list(_short_burn_ins.get()))
+    return part if short.all() else part[~short]
+
+
 def read_models(path: str | Path) -> dict[str, Model]:
     """The models of config/models.yaml."""
     content = yaml.safe_load(Path(path).read_text())

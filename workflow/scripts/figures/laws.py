@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
-from campaign_data import ensembles
+from campaign_data import ensembles, in_equilibrium
 
 from nqe_core import statistics
 from nqe_core.statistics import Estimate, PowerLaw
@@ -142,8 +142,10 @@ def above_bound(part: pd.DataFrame) -> Estimate:
 
 
 def largest_boxes(samples: pd.DataFrame) -> pd.DataFrame:
-    """Of each parent temperature, the samples of its largest N."""
-    return samples[samples["n_particles"] == samples.groupby("parent_temperature")["n_particles"].transform("max")]
+    """Of each parent temperature, the samples of the largest N whose liquids are in equilibrium, where there are any."""
+    parts = [in_equilibrium(part) for _, part in samples.groupby("parent_temperature")]
+    kept = pd.concat(parts).sort_index() if parts else samples
+    return kept[kept["n_particles"] == kept.groupby("parent_temperature")["n_particles"].transform("max")]
 
 
 def exponent_text(estimate: Estimate) -> str:
