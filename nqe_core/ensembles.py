@@ -11,7 +11,7 @@ import hashlib
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +20,7 @@ from nqe_core.errors import InputError
 from nqe_core.file_schema import STAGES
 from nqe_core.models import MODELS, Model, most_modes
 from nqe_core.particle_files import parse_diameters
-from nqe_core.relaxation_table import SHORT_BURN_IN, Measured, read_relaxation, relaxation_time
+from nqe_core.relaxation_table import MOST_TIMES, SHORT_BURN_IN, Measured, read_relaxation, relaxation_time
 
 # what a row says about a liquid, and what it must say where glasses are read instead
 WITHOUT_LIQUID = {"samples_per_walker": 1, "cooling_rate": 0.0, "swap_fraction": 0.0, "burn_in": 0, "spacing": 0}
@@ -201,7 +201,7 @@ def relaxation_table(sheet: str | Path) -> Path:
 
 
 def short_burn_ins(rows: Iterable[Ensemble], table: Path, sampler: str) -> dict[str, float]:
-    """Burn-ins, in relaxation times to two digits, of the ensembles whose liquids cannot be in equilibrium.
+    """Burn-ins, in relaxation times to two digits (0: none known), of ensembles whose liquids cannot be in equilibrium.
 
     Nothing is said of samples that were read, and where the table or its line for a liquid is missing.
     """
@@ -262,10 +262,11 @@ def read_sheet(
             raise InputError(f"{where}: {len(values)} columns (separated by tabs), but the header has {len(columns)}")
         try:
             texts = dict(zip(columns, (value.strip() for value in values), strict=True))
-            known, counted = _counted_in_sweeps(texts, relaxation_table(path), sampler, measured)
-            row = _parse(counted)
+            # all else first: the relaxation time of a liquid that cannot be is not known either
+            row = _parse({**texts, **dict.fromkeys(_in_relaxation_times(texts), "1")})
             if models is not None:
                 check_model(row, models)
+            known, row = _counted_in_sweeps(texts, row, relaxation_table(path), sampler, measured)
         except InputError as error:
             raise InputError(f"{where}: {error}") from None
         if row.ensemble in ensembles:
@@ -300,35 +301,38 @@ def _check_columns(path: Path, columns: list[str]) -> list[str]:
     return columns
 
 
+def _in_relaxation_times(values: dict[str, str]) -> list[str]:
+    """Which of a row's columns count in relaxation times."""
+    return [name for name in ("burn_in", "spacing") if values[name].endswith("tau")]
+
+
 def _counted_in_sweeps(
-    values: dict[str, str], table: Path, sampler: str, measured: Sequence[Measured] | None
-) -> tuple[bool, dict[str, str]]:
-    """Burn-in and spacing in sweeps, where they are given in relaxation times, and whether these are known."""
-    counted = {name: values[name] for name in ("burn_in", "spacing") if values[name].endswith("tau")}
-    if not counted:
-        return True, values
+    values: dict[str, str], row: Ensemble, table: Path, sampler: str, measured: Sequence[Measured] | None
+) -> tuple[bool, Ensemble]:
+    """Whether the relaxation times that a row counts in are known, and the row, which then counts in sweeps."""
+    if not (columns := _in_relaxation_times(values)):
+        return True, row
     times = read_relaxation(table) if measured is None or table.exists() else ()
     try:
-        model, temperature, n = values["model"], float(values["parent_temperature"]), int(values["n_particles"])
-        swaps = float(values["swap_fraction"])
-        numbers = {name: float(text.removesuffix("tau")) for name, text in counted.items()}
+        numbers = {name: float(values[name].removesuffix("tau")) for name in columns}
     except ValueError as error:
         raise InputError(f"{error} (burn_in and spacing are sweeps, or relaxation times like 12tau)") from None
-    if not all(math.isfinite(number) and number > 0 for number in numbers.values()):
-        raise InputError(f"{', '.join(numbers)}: relaxation times must be positive")
-    tau = relaxation_time(times, model, temperature, n, sampler, swaps)
+    if not all(0 < number < MOST_TIMES for number in numbers.values()):
+        raise InputError(f"{', '.join(numbers)}: relaxation times must be positive, and less than {MOST_TIMES:g}")
+    liquid = (row.model, row.parent_temperature, row.n_particles, sampler, row.swap_fraction)
+    tau = relaxation_time(times, *liquid)
     if measured is not None and (tau is None or not math.isfinite(tau)):
-        tau = relaxation_time(measured, model, temperature, n, sampler, swaps)
+        tau = relaxation_time(measured, *liquid)
     if tau is not None and math.isfinite(tau):
-        return True, {**values, **{name: str(math.ceil(number * tau)) for name, number in numbers.items()}}
+        return True, replace(row, **{name: math.ceil(number * tau) for name, number in numbers.items()})
     if measured is None:
         known = "is not known" if tau is None else "was too long to be measured"
         raise InputError(
-            f"burn_in is {values['burn_in']!r} and spacing {values['spacing']!r}, but the relaxation time of {model} at "
-            f"T = {temperature:g} with the {sampler} sampler and {swaps:g} of swaps {known} ({table}; `nqe relaxation` "
-            "measures it)"
+            f"burn_in is {values['burn_in']!r} and spacing {values['spacing']!r}, but the relaxation time of {row.model} "
+            f"at T = {row.parent_temperature:g} with the {sampler} sampler and {row.swap_fraction:g} of swaps {known} "
+            f"({table}; `nqe relaxation` measures it)"
         )
-    return False, {**values, **dict.fromkeys(numbers, "1")}  # for the checks of the rest of the row
+    return False, row
 
 
 def _parse(values: dict[str, str]) -> Ensemble:

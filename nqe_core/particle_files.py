@@ -295,8 +295,9 @@ def _lammps_dump(path: Path, wanted: slice) -> list[Frame]:
 
 
 def _dump_blocks(text: str) -> list[str]:
-    """The text of each frame."""
-    return [f"ITEM: TIMESTEP{block}" for block in text.split("ITEM: TIMESTEP")[1:]]
+    """The text of each frame, without what `dump_modify time yes` writes before the next one."""
+    blocks = [block.partition("ITEM: ATOMS") for block in text.split("ITEM: TIMESTEP")[1:]]
+    return [f"ITEM: TIMESTEP{head}{atoms}{rows.partition('ITEM: ')[0]}" for head, atoms, rows in blocks]
 
 
 def _check_dump(where: str, columns: dict[str, np.ndarray], said: int) -> None:

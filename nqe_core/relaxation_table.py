@@ -13,6 +13,7 @@ from nqe_core.atomic_files import written_aside
 from nqe_core.errors import InputError
 
 LEAST_BURN_IN = 10.0  # relaxation times after which a start counts as forgotten
+MOST_TIMES = 1e6  # that a sheet may ask for: more is a slip
 SHORT_BURN_IN = 5.0  # fewer cannot be what errors of a relaxation time make of them: figures say so
 FEW = 2048  # particles; fewer have a time step limited by stability, which N does not matter for
 SAME_TEMPERATURE = 1e-6  # temperatures closer than this are one

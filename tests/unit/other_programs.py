@@ -60,10 +60,13 @@ def write_lammps_data(path: Path, glass: Configuration, style: str = "atomic", h
     return path
 
 
-def write_lammps_dump(path: Path, glass: Configuration, columns: str = "id type x y z", frames: int = 1) -> Path:
+def write_lammps_dump(
+    path: Path, glass: Configuration, columns: str = "id type x y z", frames: int = 1, time: bool = False
+) -> Path:
     x, edges = spatial(glass)
-    lines = []
+    lines = ["ITEM: UNITS", "lj"] if time else []
     for step in range(frames):
+        lines += ["ITEM: TIME", f"{0.005 * step}"] if time else []
         lines += ["ITEM: TIMESTEP", str(step), "ITEM: NUMBER OF ATOMS", str(len(x)), "ITEM: BOX BOUNDS pp pp pp"]
         lines += [f"0.0 {edge!r}" for edge in edges] + [f"ITEM: ATOMS {columns}"]
         for k in np.random.default_rng(step).permutation(len(x)):

@@ -74,6 +74,11 @@ def test_burn_in_and_spacing_in_relaxation_times(tmp_path):
         ({"spacing": "xtau"}, "could not convert .* relaxation times like 12tau"),
         ({"burn_in": "-3tau"}, "burn_in: relaxation times must be positive"),
         ({"burn_in": "nantau"}, "burn_in: relaxation times must be positive"),
+        ({"burn_in": "1e308tau"}, "burn_in: relaxation times must be positive, and less than 1e[+]06"),
+        ({"n_particles": "0"}, "n_particles is 0, must be at least 1"),
+        ({"n_particles": "-5"}, "n_particles is -5, must be at least 1"),
+        ({"model": "ipl9d"}, "unknown model 'ipl9d'"),
+        ({"parent_temperature": "nan"}, "parent_temperature is nan, must be a positive temperature"),
     ],
 )
 def test_relaxation_times_that_do_not_help(tmp_path, change, says):

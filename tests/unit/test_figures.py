@@ -14,6 +14,7 @@ import pytest
 
 from nqe_core import statistics
 from nqe_core.errors import InputError
+from nqe_core.relaxation_table import Measured, add_to_table
 from nqe_core.statistics import Estimate
 
 # the scripts import each other as Snakemake runs them: from their own folders
@@ -49,6 +50,11 @@ TABLE_FIGURES = {
     "fig8": (fig8, "poly3d"), "fig9": (fig9, "ipl2d ipl3d ipl4d"),
     "predictions": (predictions, "ipl2d ipl3d ipl4d poly3d"),
 }  # fmt: skip
+METROPOLIS = Measured(
+    "ipl3d", 2.0, 2048, "metropolis", 0.2, 8, 40_000, 9.0, 0.0, 0.0, 0.0, 1.0, 0.0, tau_overlap=90.5, tau_overlap_error=1.0,
+    tau_scattering=70.0, tau_scattering_error=1.0, tau_sizes=1200.0, tau_sizes_error=9.0, tau_energy=80.0,
+    tau_energy_error=1.0, seconds_per_sweep=1e-4,
+)  # fmt: skip
 FIELD_FIGURES = {"fig1": fig1, "fig3": fig3, "fig6": fig6}
 
 
@@ -165,15 +171,16 @@ def test_captions_and_claims_name_what_is_not_in_equilibrium(campaign, tmp_path)
 
 def test_liquids_out_of_equilibrium_count_only_where_there_are_no_others(campaign):
     """Pooled with others they would lose their label, and as the largest box hide those that the figure is about."""
-    samples = campaign_data.read_samples(campaign.observables("poly3d"), campaign.models)
+    samples = campaign_data.read_samples(str(campaign.tables["poly3d_n500_t035"]), campaign.models)
+    samples = samples[samples["fine"]]
     larger = samples[samples["ensemble"] == "poly3d_n500_t035"].assign(ensemble="poly3d_n1000_t035", n_particles=1000)
     samples = pd.concat([samples, larger], ignore_index=True)
 
     def cold(burn_ins):
         with campaign_data.not_in_equilibrium(burn_ins):
-            found = [claim for claim in claims.all_claims(samples) if "0.35" in claim.ensembles]
+            found = [*claims.couplings(samples), *claims.bound(samples)]
             boxes = laws.largest_boxes(samples)
-        counted = {claim.ensembles: claim.ours.count for claim in found if claim.source in ("Eq. 33", "Fig. 8")}
+        counted = {claim.ensembles: claim.ours.count for claim in found if "0.35" in claim.ensembles}
         return counted, boxes.loc[boxes["parent_temperature"] == 0.35, "ensemble"].unique().tolist()
 
     name = "3D POLY, T_p = 0.35"
@@ -183,6 +190,55 @@ def test_liquids_out_of_equilibrium_count_only_where_there_are_no_others(campaig
     assert counted[name] == 118 and counted[f"{name}, N = 1000"] == 59 and boxes == ["poly3d_n1000_t035"]
     counted, boxes = cold({"poly3d_n1000_t035": 0.06, "poly3d_n500_t035": 0.06})
     assert counted[f"{name} (not in equilibrium)"] == 118 and boxes == ["poly3d_n1000_t035"]
+
+
+def test_ipl_glasses_of_other_parent_temperatures_are_not_the_paper_s(campaign, tmp_path):
+    """Their label says so; figures, which tell IPL by N alone, and the scorecard leave them out beside the paper's."""
+    samples = campaign_data.read_samples(campaign.observables("ipl2d ipl3d"), campaign.models)
+    cold = samples[samples["ensemble"] == "ipl3d_n2048"].assign(ensemble="ipl3d_n2048_cold", parent_temperature=1.0)
+    both = pd.concat([samples, cold], ignore_index=True)
+    assert campaign_data.label(cold) == "3D IPL, N = 2048, T_p = 1"
+    assert campaign_data.label(samples[samples["ensemble"] == "ipl3d_n2048"]) == "3D IPL, N = 2048"
+    assert campaign_data.of_the_paper(both).equals(samples)
+    assert campaign_data.choose(both, "figure 5", family="IPL").equals(samples[samples["fine"]])
+    assert campaign_data.choose(cold, "figure 5", family="IPL").equals(cold[cold["fine"]])
+    assert "ipl3d_n2048_cold" in dict(laws.largest_ensembles(both)) and len(dict(laws.largest_ensembles(both))) == 3
+    # nor does Table I give the paper's number of samples for them
+    sheet = tmp_path / "sheet.tsv"
+    line = next(line for line in campaign.sheet.read_text().splitlines() if line.startswith("ipl3d_n2048"))
+    header = campaign.sheet.read_text().splitlines()[0]
+    sheet.write_text(
+        "\n".join([header, line, line.replace("2048\tipl3d\t2048\t2.0", "2048c\tipl3d\t2048\t1.0")]) + "\n"
+    )
+    files = {kind: str(tmp_path / f"table1.{kind}") for kind in ("md", "csv")}
+    table1.draw(campaign.observables("ipl3d"), sheet, campaign.models, **files)
+    assert pd.read_csv(files["csv"])["paper"].tolist()[0] == 320_000
+    assert pd.read_csv(files["csv"])["paper"].isna().tolist() == [False, True]
+
+
+def test_table1_counts_in_the_relaxation_times_of_the_campaign_s_sampler(campaign, tmp_path):
+    (tmp_path / "config/campaigns").mkdir(parents=True)
+    add_to_table(tmp_path / "config/relaxation.tsv", METROPOLIS)
+    sheet = tmp_path / "config/campaigns/mine.tsv"
+    header, *lines = campaign.sheet.read_text().splitlines()
+    line = next(line for line in lines if line.startswith("ipl3d_n2048"))
+    sheet.write_text(f"{header}\n" + line.replace("\t0\t0\t10\t10", "\t0\t0.2\t10tau\t3tau") + "\n")
+    tables = {"observables": campaign.observables("ipl3d"), "models": campaign.models, "sheet": sheet}
+    files = {kind: str(tmp_path / f"table1.{kind}") for kind in ("md", "csv")}
+    entry.run(table1.draw, job(tables, files, tmp_path / "log", sampler="metropolis"))
+    assert pd.read_csv(files["csv"])["made"].tolist() == [60]
+
+
+def test_a_caption_says_when_no_sample_obeys_its_rule(campaign, outputs):
+    """Boxes so large that every mode lies near the first phonons have no sample of low frequency."""
+    files = campaign.chunks()
+    tables = campaign.observables("ipl2d ipl3d")
+    fig6.draw(tables, campaign.models, files["inherent_state"], files["harmonic"], files["quartic"], **outputs)
+    assert "the median of all" not in Path(outputs["caption"]).read_text()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(laws, "LOW_FREQUENCY", 0.0)
+        fig6.draw(tables, campaign.models, files["inherent_state"], files["harmonic"], files["quartic"], **outputs)
+    assert Path(outputs["caption"]).read_text().count("No sample is of so low a frequency: the median of all.") == 2
 
 
 def test_entry_merges_dimensions_and_passes_only_what_is_taken(tmp_path):
@@ -327,7 +383,7 @@ def test_each_temperature_shows_its_largest_glasses():
     """Large boxes are made at high temperature first: the others must not vanish from Fig. 8 for that."""
     samples = pd.DataFrame(
         {"parent_temperature": [1.3, 1.3, 0.5, 0.5, 0.35], "n_particles": [500, 2000, 500, 1000, 500]}
-    )
+    ).assign(ensemble=list("abcde"))
     chosen = laws.largest_boxes(samples)
     assert dict(zip(chosen["parent_temperature"], chosen["n_particles"], strict=True)) == {
         1.3: 2000,

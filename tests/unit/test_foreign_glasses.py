@@ -79,7 +79,7 @@ def test_gsd_without_sizes_takes_them_by_type(known, tmp_path):
 
 
 def test_every_frame_of_every_file(known, tmp_path):
-    write_lammps_dump(tmp_path / "b.dump", known("ipl3d"), frames=3)
+    write_lammps_dump(tmp_path / "b.dump", known("ipl3d"), frames=3, time=True)
     write_lammps_dump(tmp_path / "a.dump", known("ipl3d"))
     found = read_configurations(tmp_path / "*.dump", MODELS["ipl3d"], diameters=NUMBERS)
     assert len(found) == 4

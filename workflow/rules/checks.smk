@@ -7,11 +7,14 @@
 rule verify:
     """Every file is whole, belongs to the sheet, and its content has the checksum that it states."""
     input:
-        every_chunk(),
+        every_chunk()
+        if CAMPAIGN != REFERENCE
+        else origins() + [file for name in ENSEMBLES for file in observable_chunks(name)],
     output:
         "<results>/verify.txt",
     log:
         "<logs>/verify.log",
+    retries: 0  # what is wrong stays so, and everything would be read again
     params:
         results=results_folder,
         sheet=SHEET,

@@ -157,7 +157,9 @@ READ = list(SOURCES)
 def stage_files(stage, ensembles, first=None):
     """Chunk files of one stage, of all or the `first` few chunks of each ensemble; of the reference what it keeps."""
     if CAMPAIGN == REFERENCE:
-        return [str(path) for name in ensembles for path in sorted(Path(REFERENCE).glob(f"*/fields/{name}_{stage}.h5"))]
+        return [
+            str(path) for name in ensembles for path in sorted(Path(REFERENCE).glob(f"[!.]*/fields/{name}_{stage}.h5"))
+        ]
     return [f"{RESULTS}/{name}/{stage}/{chunk}.h5" for name in ensembles for chunk in ENSEMBLES[name].chunks[:first]]
 
 
@@ -175,7 +177,7 @@ def every_chunk():
 def observable_chunks(ensemble):
     """Tables of one ensemble's chunks, or of its batches in the reference."""
     if CAMPAIGN == REFERENCE:
-        return [str(path) for path in sorted(Path(REFERENCE).glob(f"*/{ensemble}.parquet"))]
+        return [str(path) for path in sorted(Path(REFERENCE).glob(f"[!.]*/{ensemble}.parquet"))]
     return [f"{RESULTS}/{ensemble}/observables/{chunk}.parquet" for chunk in ENSEMBLES[ensemble].chunks]
 
 

@@ -36,13 +36,19 @@ def ranks(stage):
         stop(f"set-resources: {names[0]}: tasks must be a number: run times are worked out from it")
 
 
+def samples_of_a_rank(stage, wildcards):
+    """Most samples that one rank makes of a chunk: liquids are divided by walker."""
+    together = ENSEMBLES[wildcards.ensemble].samples_per_walker if stage == "liquid" else 1
+    return together * math.ceil(math.ceil(samples_in_chunk(wildcards) / together) / ranks(stage))
+
+
 def minutes(stage, wildcards, attempt):
     """Time limit of a chunk, from the measured cost of its samples."""
     measured = "quartic" if stage == "second_quartic" else stage
     seconds = seconds_per_sample(ENSEMBLES[wildcards.ensemble], measured, COSTS, config["quench"]["cooling_start"])
     if not math.isfinite(seconds):
         return min(MOST_MINUTES, UNMEASURED_MINUTES * attempt)
-    limit = START_UP_MINUTES + TIME_MARGIN * seconds * samples_in_chunk(wildcards) / ranks(stage) / 60.0
+    limit = START_UP_MINUTES + TIME_MARGIN * seconds * samples_of_a_rank(stage, wildcards) / 60.0
     return min(MOST_MINUTES, max(LEAST_MINUTES, math.ceil(limit)) * attempt)
 
 

@@ -24,6 +24,7 @@ rule table1:
         "<logs>/tables/table1.log",
     params:
         campaign=CAMPAIGN,
+        sampler=config["liquid"]["sampler"],
     script:
         "../scripts/tables/table1.py"
 

@@ -28,9 +28,12 @@ MIDDLE = 3  # samples kept for Fig. 6: the median of several batches lies near t
 MOST_BYTES = 40_000_000  # of all batches: it is kept in the repository
 
 
-def pack(results: Path, sheet: Path, models: Path, output: Path, name: str | None = None) -> Path:
-    """Write or replace a batch and the sheet of all batches; returns the batch's folder."""
-    rows = {row.ensemble: row for row in read_sheet(sheet, read_models(models))}
+def pack(results: Path, sheet: Path, models: Path, output: Path, name: str | None, sampler: str) -> Path:
+    """Write or replace a batch and the sheet of all batches; returns the batch's folder.
+
+    The sheet may count in relaxation times: those of the sampler.
+    """
+    rows = {row.ensemble: row for row in read_sheet(sheet, read_models(models), sampler)}
     output.mkdir(parents=True, exist_ok=True)
     new = output / ".new_batch"
     shutil.rmtree(new, ignore_errors=True)
@@ -167,11 +170,17 @@ def main() -> int:
         "--output", type=Path, default=Path("reference"), help="where the batches are (default reference)"
     )
     parser.add_argument("--batch", help="name of the batch (default {campaign}_{root seed})")
+    parser.add_argument(
+        "--sampler",
+        choices=("hybrid", "metropolis"),
+        default="hybrid",
+        help="liquid.sampler of the campaign (default hybrid)",
+    )
     options = parser.parse_args()
     results = options.results or Path("results") / options.campaign
     sheet = options.sheet or Path("config/campaigns") / f"{options.campaign}.tsv"
     try:
-        pack(results, sheet, options.models, options.output, options.batch)
+        pack(results, sheet, options.models, options.output, options.batch, options.sampler)
     except InputError as error:
         print(f"nqe: error: {error}", file=sys.stderr)
         return 2

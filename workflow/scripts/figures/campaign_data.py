@@ -41,6 +41,7 @@ COMBINATIONS = {
 
 # The paper's names of its models. Others that a sheet may have keep their own: neither the paper's numbers nor its
 # figures are about them, however alike they are.
+PAPER_TEMPERATURE = 2.0  # parent temperature of all IPL glasses of the paper
 FAMILIES = {"ipl2d": "IPL", "ipl3d": "IPL", "ipl4d": "IPL", "poly3d": "POLY"}
 
 NOT_IN_EQUILIBRIUM = "not in equilibrium"
@@ -74,7 +75,6 @@ def in_equilibrium(part: pd.DataFrame) -> pd.DataFrame:
 def read_models(path: str | Path) -> dict[str, Model]:
     """The models of config/models.yaml."""
     content = yaml.safe_load(Path(path).read_text())
-    content = content.get("models", content)
     return {name: Model.from_parameters(name, constants) for name, constants in content.items()}
 
 
@@ -84,8 +84,15 @@ def model_name(model: str, dimension: int) -> str:
 
 
 def of_the_paper(samples: pd.DataFrame) -> pd.DataFrame:
-    """The samples of the paper's four models."""
-    return samples[samples["model"].isin(list(FAMILIES))]
+    """The samples of the paper's four models, of IPL those of its parent temperature."""
+    elsewhere = (samples["family"] == "IPL") & ~np.isclose(samples["parent_temperature"], PAPER_TEMPERATURE)
+    return samples[samples["model"].isin(list(FAMILIES)) & ~elsewhere]
+
+
+def _of_one_temperature(part: pd.DataFrame) -> pd.DataFrame:
+    """Of a model whose samples figures tell by N alone, the paper's parent temperature if there is any, else the highest."""
+    paper = np.isclose(part["parent_temperature"], PAPER_TEMPERATURE)
+    return part[paper if paper.any() else part["parent_temperature"] == part["parent_temperature"].max()]
 
 
 def read_samples(paths: Iterable[str | Path] | str, models: str | Path) -> pd.DataFrame:
@@ -151,7 +158,9 @@ def _in_paper_units(table: pd.DataFrame, models: dict[str, Model]) -> pd.DataFra
 
 
 def choose(samples: pd.DataFrame, what: str, family: str | None = None, dimensions: Iterable[int] = ()) -> pd.DataFrame:
-    """Fine samples of one family of models (and of some dimensions); `InputError` when there are none.
+    """Fine samples of one family of models (and of some dimensions), of IPL those of one parent temperature.
+
+    `InputError` when there are none.
 
     Parameters
     ----------
@@ -163,23 +172,21 @@ def choose(samples: pd.DataFrame, what: str, family: str | None = None, dimensio
         chosen = chosen[chosen["family"] == family]
     if dimensions:
         chosen = chosen[chosen["dimension"].isin(list(dimensions))]
+    if family == "IPL" and len(chosen):
+        chosen = pd.concat([_of_one_temperature(part) for _, part in chosen.groupby("model")]).sort_index()
     if chosen.empty:
         wanted = " or ".join(f"{d}D" for d in dimensions) + (" " if dimensions else "") + (family or "any model")
-        there = ", ".join(f"{name} ({int(part.fine.sum())} of {len(part)} fine)" for name, part in _ensembles(samples))
+        there = ", ".join(f"{name} ({int(part.fine.sum())} of {len(part)} fine)" for name, part in ensembles(samples))
         raise InputError(f"{what} needs finished samples of {wanted}; the tables hold: {there}")
     return chosen
 
 
-def _ensembles(samples: pd.DataFrame):
+def ensembles(samples: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
+    """The ensembles' parts of a table, ordered by family, dimension, size and falling temperature."""
     order = samples.drop_duplicates("ensemble").sort_values(
         ["family", "dimension", "n_particles", "parent_temperature"], ascending=[True, True, True, False]
     )
     return [(name, samples[samples["ensemble"] == name]) for name in order["ensemble"]]
-
-
-def ensembles(samples: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
-    """The ensembles' parts of a table, ordered by family, dimension, size and falling temperature."""
-    return _ensembles(samples)
 
 
 def thinned(part: pd.DataFrame, most: int, frequency: str = "quartic_frequency") -> pd.DataFrame:
@@ -203,20 +210,22 @@ def label(part: pd.DataFrame, mathematical: bool = False) -> str:
     row = part.iloc[0]
     n, temperature = ("$N$", "$T_p$") if mathematical else ("N", "T_p")
     name = f"{model_name(row['model'], row['dimension'])}, {n} = {row['n_particles']:.0f}"
-    # the paper's IPL glasses all come from one
-    return name + (f", {temperature} = {row['parent_temperature']:g}" if row["family"] != "IPL" else "")
+    if row["family"] == "IPL" and math.isclose(row["parent_temperature"], PAPER_TEMPERATURE):
+        return name
+    return f"{name}, {temperature} = {row['parent_temperature']:g}"
 
 
 def counts(samples: pd.DataFrame, used: pd.DataFrame) -> str:
     """How many samples a figure shows of each ensemble and how many were left out as failed, as one sentence."""
     shown = set(used["ensemble"])
     parts = []
-    for name, part in _ensembles(samples):
+    for name, part in ensembles(samples):
         if name in shown:
             left_out = len(part) - int(part["fine"].sum())
             remarks = [f"{left_out} failed, left out"] if left_out else []
             if (burn_in := _short_burn_ins.get().get(name)) is not None:
-                remarks.append(f"burn-in of {burn_in:g} relaxation times: {NOT_IN_EQUILIBRIUM}")
+                length = f"burn-in of {burn_in:g} relaxation times" if burn_in else "relaxes too slowly to be measured"
+                remarks.append(f"{length}: {NOT_IN_EQUILIBRIUM}")
             text = f"{label(part)}: n = {(used['ensemble'] == name).sum()}"
             parts.append(text + (f" ({'; '.join(remarks)})" if remarks else ""))
     return "Samples: " + "; ".join(parts) + "."

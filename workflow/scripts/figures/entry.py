@@ -18,7 +18,7 @@ RESAMPLES = 200  # of the bootstrap: the error of an error bar is then 5 %
 
 
 def run(draw: Callable, job) -> None:
-    """Call `draw` with those of the job's named inputs and outputs that it takes.
+    """Call `draw` with those of the job's named inputs, outputs and parameters that it takes.
 
     Inputs called `harmonic_3d` and `harmonic_2d`, say, arrive as one list `harmonic`. The job's parameter `short_burn_ins`
     (relaxation times by ensemble) names the ensembles whose liquids are not in equilibrium. What the user can mend
@@ -42,7 +42,7 @@ def run(draw: Callable, job) -> None:
 def _arguments(draw: Callable, job) -> dict:
     wanted = inspect.signature(draw).parameters
     arguments: dict = {}
-    for name, value in [*job.input.items(), *job.output.items()]:
+    for name, value in [*job.input.items(), *job.output.items(), *job.params.items()]:
         base = re.sub("_[234]d$", "", name)
         if name in wanted:
             arguments[name] = value

@@ -80,7 +80,7 @@ def _describe(letter, choice) -> str:
     return (
         f"({letter}) {dimension}D, sample {row['sample']} of {row['ensemble']}: the largest {shares[0]} of Delta and "
         f"{shares[1]} of pi4 are shown; size of Delta {(2 * row['harmonic_quartic_mismatch']) ** 0.5:.2g}."
-        f"{choice.remark}"
+        f"{choice.remark}{'' if row['qualified'] else ' No sample is of so low a frequency: the median of all.'}"
     )
 
 

@@ -121,12 +121,11 @@ def stable_density_exponent(part: pd.DataFrame, column: str) -> Estimate:
 
 
 def largest_ensembles(samples: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
-    """The ensemble with most samples of each family, dimension and (but for IPL) parent temperature."""
+    """The ensemble with most samples of each family, dimension and parent temperature."""
     for name, part in ensembles(samples):
         row = part.iloc[0]
         rivals = samples[(samples["family"] == row["family"]) & (samples["dimension"] == row["dimension"])]
-        if row["family"] != "IPL":
-            rivals = rivals[rivals["parent_temperature"] == row["parent_temperature"]]
+        rivals = rivals[rivals["parent_temperature"] == row["parent_temperature"]]
         if name == largest_ensemble(rivals)["ensemble"].iloc[0]:
             yield name, part
 

@@ -176,10 +176,11 @@ def softest(samples: pd.DataFrame) -> pd.DataFrame:
 def representative_difference(samples: pd.DataFrame) -> pd.DataFrame:
     """Fig. 6: first the sample with the median ratio |Delta| / omega_4^2 (Eq. 18), of the low-frequency samples.
 
-    Low frequency is what Eqs. 15 and 16 are measured on (`laws.low_frequency`); all samples where there is none.
+    Low frequency is what Eqs. 15 and 16 are measured on (`laws.low_frequency`); all samples where there is none. Rows have
+    the number of those of low frequency as `qualified`.
     """
     low = low_frequency(samples)
     soft = low if len(low) else samples
     ratio = np.sqrt(2 * soft["harmonic_quartic_mismatch"].clip(lower=0)) / soft["quartic_stiffness"]
     distance = (ratio.rank(method="first") - (len(soft) + 1) / 2).abs()
-    return soft.assign(distance=distance).sort_values("distance", kind="stable")
+    return soft.assign(distance=distance, qualified=len(low)).sort_values("distance", kind="stable")

@@ -9,24 +9,25 @@ import pandas as pd
 sys.path.append(str(Path(__file__).resolve().parents[1] / "figures"))
 
 import table_files
-from campaign_data import model_name, read_models, read_samples
+from campaign_data import FAMILIES, PAPER_TEMPERATURE, model_name, read_models, read_samples
 from entry import run
 
-from nqe_core.ensembles import read_sheet
+from nqe_core.ensembles import Ensemble, read_sheet
 
-# Ensemble sizes of the paper: Table I, and Sec. II for POLY. Keys: model, N.
+# Ensemble sizes of the paper: Table I, and Sec. II for POLY, at its parent temperatures. Keys: model, N.
 PAPER = {
     ("ipl2d", 400): 10_000, ("ipl2d", 1600): 10_000, ("ipl2d", 6400): 10_000, ("ipl2d", 25600): 10_000,
     ("ipl3d", 2048): 320_000, ("ipl3d", 8192): 80_000, ("ipl3d", 32768): 20_000, ("ipl4d", 10000): 2_000,
     ("poly3d", 2000): 10_000, ("poly3d", 8000): 1_000,
 }  # fmt: skip
+TEMPERATURES = {"IPL": (PAPER_TEMPERATURE,), "POLY": (1.3, 0.5, 0.35)}
 
 
-def draw(observables, sheet, models, md, csv, html=None):
-    """Write Table I from the sheet (what was asked for) and the tables (what there is)."""
+def draw(observables, sheet, models, md, csv, html=None, sampler="hybrid"):
+    """Write Table I from the sheet (what was asked for, in relaxation times of that sampler) and the tables."""
     samples, known = read_samples(observables, models), read_models(models)
     rows = []
-    for row in read_sheet(sheet, known):
+    for row in read_sheet(sheet, known, sampler):
         part = samples[samples["ensemble"] == row.ensemble]
         rows.append(
             {
@@ -37,7 +38,7 @@ def draw(observables, sheet, models, md, csv, html=None):
                 "asked for": row.n_samples,
                 "made": len(part),
                 "failed": len(part) - int(part["fine"].sum()),
-                "paper": PAPER.get((row.model, row.n_particles)),
+                "paper": _in_the_paper(row),
             }
         )
     table = pd.DataFrame(rows).astype({"paper": "Int64"}).astype(object)
@@ -48,6 +49,13 @@ def draw(observables, sheet, models, md, csv, html=None):
         "Table I, and Sec. II for POLY (a dash where the paper has no such ensemble).",
         page=html,
     )  # fmt: skip
+
+
+def _in_the_paper(row: Ensemble) -> int | None:
+    """The paper's number of samples of such glasses."""
+    if row.parent_temperature not in TEMPERATURES.get(FAMILIES.get(row.model, ""), ()):
+        return None
+    return PAPER.get((row.model, row.n_particles))
 
 
 if "snakemake" in globals():
