@@ -141,6 +141,8 @@ def find_saddle(
     ------
     InputError
         The configuration does not fit the model, or `z` does not fit the configuration.
+    ArithmeticError
+        The Hessian on the way could not be factorised, or a quench from the saddle did not converge.
     """
     z = _checked(configuration, z)
     s = expansion.saddle

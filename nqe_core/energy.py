@@ -16,6 +16,7 @@ from nqe_core.models import Model
 # A row of the list holds the partners in half of space, and those in the rest of its row of cells: of all partners as much
 # as 0.65 to 0.69, in two to four dimensions, for a particle at the far side of its cell
 LARGEST_SHARE = 0.7
+SWOLLEN = 1.25  # sizes may be so much beyond the model's, as of a particle that is made to swell
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,7 +58,13 @@ def check_fits(configuration: Configuration, model: Model) -> None:
         raise InputError(
             f"the configuration has {configuration.dimension} dimensions, model {model.name!r} has {model.dimension}"
         )
-    reach = model.cutoff * float(configuration.diameters.max())
+    smallest, largest = float(configuration.diameters.min()), float(configuration.diameters.max())
+    if not model.smallest_diameter / SWOLLEN <= smallest <= largest <= SWOLLEN * model.largest_diameter:
+        raise InputError(
+            f"the diameters are {smallest:.4g} to {largest:.4g}, model {model.name!r} has {model.smallest_diameter:g} to "
+            f"{model.largest_diameter:g}: are these radii, numbers of types, or in another unit of length?"
+        )
+    reach = model.cutoff * largest
     if configuration.box_length < 2.0 * reach:
         raise InputError(
             f"the box is {configuration.box_length:.4g} wide, too small for the cutoff: model {model.name!r} with a "

@@ -22,6 +22,7 @@ from nqe_core.interactions import Interactions
 from nqe_core.kernels import linear_solver
 from nqe_core.kernels.field_lanes import FIELDS, WIDTH
 from nqe_core.kernels.field_solver import Singles, solve_fields
+from nqe_core.rattlers import check_rattlers
 
 LEAST_IN_SINGLE = 3e-6  # relative residual that single precision can be asked for
 MOST_ROUNDS = 6
@@ -33,10 +34,18 @@ def symmetric_factors(matrix: sparse.csc_matrix) -> sparse_linalg.SuperLU:
 
     SuperLU's symmetric mode with minimum degree on A^T + A keeps a symmetric matrix' fill low; scipy's default column
     ordering is two to three times slower here.
+
+    Raises
+    ------
+    ArithmeticError
+        When the matrix is singular.
     """
-    return sparse_linalg.splu(
-        matrix, permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options={"SymmetricMode": True}
-    )
+    try:
+        return sparse_linalg.splu(
+            matrix, permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options={"SymmetricMode": True}
+        )
+    except RuntimeError as error:  # what SuperLU calls it
+        raise ArithmeticError(f"a factorisation met a singular matrix ({error})") from None
 
 
 def negative_pivots(factors: sparse_linalg.SuperLU) -> int:
@@ -58,9 +67,15 @@ class Factorised:
     Translations cost nothing in energy, so M is singular. One particle is pinned (its rows and columns removed), the
     rest is factorised, and the mean is subtracted before and after: M^+ = P S P exactly, with no shift. The number of
     negative eigenvalues stays the same.
+
+    Raises
+    ------
+    ArithmeticError
+        When there are rattlers: M then has more zero modes than translations.
     """
 
     def __init__(self, interactions: Interactions) -> None:
+        check_rattlers(interactions)
         self.dimension, self.size = interactions.dimension, interactions.size
         self.factors = symmetric_factors(hessian(interactions)[self.dimension :, self.dimension :].tocsc())
 

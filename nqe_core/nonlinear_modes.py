@@ -72,16 +72,19 @@ class NonlinearMode:
 
 def stiffness(interactions: Interactions, z: np.ndarray) -> float:
     """kappa(z) = M:zz / z.z (Eq. 11)."""
+    z = np.asarray(z, dtype=np.float64)  # squares of small integers overflow
     return interactions.cubic_scalars(z)[0] / float(np.sum(np.square(z)))
 
 
 def cubic_coefficient(interactions: Interactions, z: np.ndarray) -> float:
     """tau(z) = U3:zzz / (z.z)^(3/2) (Eq. 28)."""
+    z = np.asarray(z, dtype=np.float64)
     return interactions.cubic_scalars(z)[1] / float(np.sum(np.square(z))) ** 1.5
 
 
 def quartic_coefficient(interactions: Interactions, z: np.ndarray) -> float:
     """chi(z) = U4:zzzz / (z.z)^2 (Eq. 10)."""
+    z = np.asarray(z, dtype=np.float64)
     return interactions.quartic_scalars(z)[1] / float(np.sum(np.square(z))) ** 2
 
 
@@ -89,6 +92,7 @@ def participation_ratio(z: np.ndarray) -> float:
     """e(z) = (sum_i z_i.z_i)^2 / (N sum_i (z_i.z_i)^2) (Eq. 14); `z` has shape (N, d)."""
     if np.ndim(z) != 2:
         raise InputError(f"a displacement field has shape {np.shape(z)}, must be (N, d)")
+    z = np.asarray(z, dtype=np.float64)
     weight = np.einsum("ia,ia->i", z, z)
     return float(weight.sum() ** 2 / (weight.size * np.sum(weight**2)))
 

@@ -50,7 +50,8 @@ def eigenvalues_below(interactions: Interactions, sigma: float) -> int:
     Raises
     ------
     ArithmeticError
-        When the factorisation had to pivot off the diagonal, which leaves the signs without meaning.
+        When the factorisation had to pivot off the diagonal, which leaves the signs without meaning, or sigma is an
+        eigenvalue.
     """
     matrix = hessian(interactions).tocsc()
     return negative_pivots(symmetric_factors(matrix - sigma * sparse.identity(matrix.shape[0], format="csc")))

@@ -186,7 +186,8 @@ def _check_range(formula: Formula, code: Code, cutoff: float, found: tuple[float
     if formula.smooth is None:
         inside, edge = (0.8 * cutoff) ** 2, cutoff**2
         for function, what in zip(code.functions, ("energy", "force"), strict=False):
-            if abs(function(edge, 1.0, potential)) > JUMP * abs(function(inside, 1.0, potential)):
+            # at two sizes: the strength may vanish at one of them
+            if any(abs(function(edge, w, potential)) > JUMP * abs(function(inside, w, potential)) for w in (1.0, 0.5)):
                 raise InputError(
                     f"formula: its {what} jumps at the cutoff, r = {cutoff:g}; ask for smoothing (smooth: 1 to "
                     f"{HIGHEST_ORDER}), or write a formula that vanishes there"

@@ -208,3 +208,11 @@ def test_participation_ratio_limits():
         z = np.zeros((50, 3))
         z[:m, 1] = -2.0
         assert participation_ratio(z) == pytest.approx(m / 50, rel=1e-14)
+
+
+def test_fields_of_small_integers_do_not_overflow(liquid, glass):
+    """Their squares would: a field of 200s in 16 bits had a negative participation ratio."""
+    z = np.random.default_rng(5).integers(-200, 200, glass.liquid.positions.shape)
+    for number in (stiffness, cubic_coefficient, quartic_coefficient):
+        assert number(liquid, z.astype(np.int16)) == number(liquid, z.astype(float))
+    assert participation_ratio(z.astype(np.int16)) == participation_ratio(z.astype(float))

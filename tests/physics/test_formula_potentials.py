@@ -226,6 +226,7 @@ def test_files_carry_the_formula(shaken, tmp_path):
         ({"expression": "((r - 0.7)**2)**1.5", "smooth": 3}, "has a kink"),
         ({"expression": "1/r"}, "its energy jumps at the cutoff, r = 1.48; ask for smoothing"),
         ({"expression": "1/r - 1/1.48"}, "its force jumps at the cutoff"),
+        ({"expression": "exp(-r)", "strength": "(sigma - 1)**2"}, "its energy jumps at the cutoff"),
         ({"expression": "1/r", "smooth": 4, "strength": "1/(1.18 - sigma)"}, "not finite for pairs of every size"),
         ({"expression": "1/r", "smooth": 5}, "smooth is 5, must be the number of derivatives"),
         ({"expression": "1/r", "smooth": True}, "smooth is True"),

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy import sparse
 
 from nqe_core import (
     Configuration,
@@ -18,6 +19,8 @@ from nqe_core import (
     quench,
     without_rattlers,
 )
+from nqe_core.linear_response import Factorised, symmetric_factors
+from nqe_core.nonlinear_modes import preconditioner
 
 SPHERES = get_model("harmonic3d")
 # close to jamming, which is at a packing fraction of 0.64 to 0.65, where some particles find no contacts
@@ -55,6 +58,18 @@ def test_the_mode_solver_refuses_them(packing, method):
     count = find_rattlers(Interactions.of(packing, LOOSE)).sum()
     with pytest.raises(ArithmeticError, match=f"^{count} of 256 particles are rattlers .*without_rattlers$"):
         lowest_modes(Interactions.of(packing, LOOSE), method=method)
+
+
+def test_factors_of_the_hessian_refuse_them(packing):
+    """With one that is pinned the backbone would be free to move, and rounding say whether the glass is a minimum."""
+    interactions = Interactions.of(packing, LOOSE)
+    with pytest.raises(ArithmeticError, match="particles are rattlers"):
+        Factorised(interactions)
+    with pytest.raises(ArithmeticError, match="particles are rattlers"):
+        preconditioner(interactions, "factorised")
+    zeros = sparse.csc_matrix((3, 3))
+    with pytest.raises(ArithmeticError, match="singular matrix"):
+        symmetric_factors(zeros)
 
 
 def test_so_does_the_analysis(packing):

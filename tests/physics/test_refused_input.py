@@ -89,6 +89,11 @@ def test_configuration_and_model_must_fit(refused, function):
     refused(function, configuration, MODELS["ipl2d"], says="3 dimensions")
     narrow = Configuration(positions, diameters, 2 * 1.48 * 1.4 - 1e-9)
     refused(function, narrow, MODELS["ipl3d"], says="too small for the cutoff")
+    for factor in (0.5, 2.0):  # radii, or sizes in another unit
+        other = Configuration(positions, factor * diameters, length)
+        refused(
+            function, other, MODELS["ipl3d"], says="are these radii, numbers of types, or in another unit of length?"
+        )
     refused(function, configuration, "ipl3d", says="model is 'ipl3d', must be a Model, such as MODELS['ipl3d']")
 
 
