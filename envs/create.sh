@@ -2,22 +2,22 @@
 # The Python environment, from locked pins: envs/create.sh run|full [FOLDER] (default .venv).
 #   run    what a campaign and `nqe` need; a new environment
 #   full   adds what tests, linters and documentation need to an environment made by `run`
-# Needs Python 3.11 or newer with its venv module; PYTHON=... names one that is not found by itself.
+# Needs Python 3.11 to 3.13 with its venv module; PYTHON=... names one that is not found by itself.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 what=${1:-run}
 venv=${2:-.venv}
 
 fail() { echo "nqe: error: $*" >&2; exit 1; }
-recent() { "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; }
+fitting() { "$1" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null; }
 pip() { "$venv/bin/python" -m pip --disable-pip-version-check -qq "$@"; }
 
 run() {
   local python= candidate
   for candidate in ${PYTHON:-python3 python3.13 python3.12 python3.11}; do
-    if recent "$candidate"; then python=$candidate; break; fi
+    if fitting "$candidate"; then python=$candidate; break; fi
   done
-  [ -n "$python" ] || fail "no Python 3.11 or newer found (tried ${PYTHON:-python3 python3.13 python3.12 python3.11}); name one with PYTHON=/path/to/python3"
+  [ -n "$python" ] || fail "no Python 3.11 to 3.13 found (tried ${PYTHON:-python3 python3.13 python3.12 python3.11}); name one with PYTHON=/path/to/python3"
   "$python" -c 'import venv, ensurepip' 2>/dev/null \
     || fail "$python cannot make virtual environments; install its venv module (Debian: apt-get install python3-venv)"
 

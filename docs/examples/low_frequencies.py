@@ -48,10 +48,10 @@ def text(estimate, digits=2):
 
 def exponents(samples):
     """Exponents of omega_3, of the softest share of every N, with an amplitude for each N."""
-    rank = samples.groupby("ensemble")["cubic_frequency"].rank(pct=True)
+    frequency = samples.groupby("ensemble")["cubic_frequency"]
     head("softest share of each N", "n", "tau_3", "chi_3", "tau_3^2 / (3 kappa_3 chi_3)")
     for share in SHARES:
-        soft = samples[rank <= share]
+        soft = samples[samples["cubic_frequency"] <= frequency.transform("quantile", share)]  # laws.softer_half at 1/2
         fits = [
             statistics.median_power_law(
                 soft["cubic_frequency"], soft[name].abs(), blocks=soft["block"], groups=soft["ensemble"]

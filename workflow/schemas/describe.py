@@ -15,6 +15,7 @@ Made from `workflow/schemas/` by `make docs`; edit the schemas, not this file. S
 them. A key or column that is not listed here stops the run with one line.
 
 - `config.yaml`: protocol of a campaign. One value can be changed for one run: `snakemake --config campaign=tiny`.
+  A key with a dot is nested: `--config 'quartic={method: macopt}'`.
   Put targets before `--config`, or after ` -- `: `snakemake results/tiny/figures/fig7.pdf --config campaign=tiny`.
 - `models.yaml`: constants of the glass formers.
 - `campaigns/{campaign}.tsv`: the ensembles of a campaign. Your own sheet is a file of your own there.
