@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from nqe_core.errors import InputError
+from nqe_core.errors import InputError, in_one_line
 from nqe_core.file_schema import UNREPRODUCIBLE, Field
 
 _serial = itertools.count()
@@ -97,16 +97,27 @@ def sync_folder(folder: Path) -> None:
 
 @contextmanager
 def written_aside(path: Path) -> Iterator[Path]:
-    """Yield a temporary path in the same folder that replaces `path` once it is complete and on the disk."""
+    """Yield a temporary file in the same folder that replaces `path` once it is complete and on the disk.
+
+    It is there, empty, with the mode that files of this user have: some libraries would give their own. What the disk
+    refuses is said of `path`.
+    """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(f".{path.name}.{own_name()}.tmp")
     try:
+        aside.touch()
         yield aside
         with open(aside, "rb+") as stream:
             os.fsync(stream.fileno())
         os.replace(aside, path)
         sync_folder(path.parent)
+    except OSError as error:
+        if error.errno is None:
+            raise OSError(f"{path}: {in_one_line(error)}") from None
+        if error.filename is None or str(error.filename) == str(aside):
+            raise OSError(error.errno, os.strerror(error.errno), str(path)) from None
+        raise
     finally:
         aside.unlink(missing_ok=True)
 

@@ -17,14 +17,12 @@ from pathlib import Path
 from typing import TextIO
 
 from nqe_core.crew import LOOK_EVERY, UNDERSTOOD, Claims, Crew, Interrupted, Interruption, Watch
-from nqe_core.errors import InputError
+from nqe_core.errors import DONE, FAILED, MISUSED, RESUMABLE, InputError, in_one_line
 from nqe_core.jobs import Job, allowed_failures
 from nqe_core.parts import Busy, PartFolder
 from nqe_core.progress import Progress
 from nqe_core.storage import StorageError, write_stage_file
 from nqe_core.worker import Plan, Report, Worker
-
-DONE, FAILED, MISUSED, RESUMABLE = 0, 1, 2, 75  # exit statuses; 75 is EX_TEMPFAIL: run the same command again
 
 PATIENCE = 1800.0  # seconds without a sign of life after which a rank counts as dead; no sample takes as long
 STOP_WITHIN = 12.0  # seconds that rank 0 waits for the others' last rows after a signal
@@ -95,11 +93,16 @@ def run(job: Job, output: Path, options: Options | None = None) -> int:
             crew.settle()
             return status
         except BaseException as error:
-            with suppress(Exception):
-                member.worker.save()
+            # a wrong input ends short work with nothing left behind; rows that were written aside before it was met are
+            # good, and wait there for the input to be made whole
+            if not isinstance(error, InputError):
+                with suppress(Exception):
+                    member.worker.save()
             if crew.size > 1:  # the others would wait for this rank
+                if isinstance(error, InputError):
+                    member.folder.clear()  # nobody leaves a run that is aborted
                 if isinstance(error, (InputError, OSError, MemoryError)):
-                    print(f"nqe: error: {error}", file=sys.stderr)
+                    print(f"nqe: error: {in_one_line(error)}", file=sys.stderr)
                 else:
                     print(traceback.format_exc(), end="", file=sys.stderr)  # all at once
                 crew.abort(MISUSED if isinstance(error, InputError) else FAILED)

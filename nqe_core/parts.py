@@ -206,6 +206,11 @@ class PartFolder:
             path.unlink(missing_ok=True)
         remove_abandoned(self.path.glob(".*.tmp"))
 
+    def clear(self) -> None:
+        """Remove the folder at once, whoever works in it, unless finished rows or checkpoints are kept there."""
+        if not [*self.path.glob("part.*.h5"), *self.path.glob("unit.*.npz")]:
+            shutil.rmtree(self.path, ignore_errors=True)
+
     def leave(self, run: str) -> None:
         """End a run of that name and let others in; removes the folder when nothing is kept in it."""
         if self._lock is None:

@@ -25,7 +25,9 @@ class Progress:
 
     def __init__(self, job: Job, output: Path, log: TextIO) -> None:
         ensemble = job.attributes.get("ensemble", "")
-        self.title = " ".join([VERBS.get(job.stage, job.stage), str(ensemble), Path(output).stem])
+        read = job.attributes.get("parameters", {}).get("preparation") == "read"
+        verb = "read" if read else VERBS.get(job.stage, job.stage)
+        self.title = " ".join([verb, str(ensemble), Path(output).stem])
         self.total = len(job.samples)
         self.log = log
         self._started, self._before = time.monotonic(), 0

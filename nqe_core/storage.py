@@ -89,15 +89,16 @@ def rows_of_block(shape: tuple[int, ...], dtype: str | np.dtype) -> int:
 
 @contextmanager
 def _new_file(path: Path) -> Iterator[h5py.File]:
-    """An empty HDF5 file; what the disk refuses is an OSError, whatever HDF5 was doing then."""
+    """An empty HDF5 file; what the disk refuses is an OSError in a few words, whatever HDF5 was doing then."""
     try:
         # file locks fail on some network file systems, and nobody else knows this name
         with h5py.File(path, "w", locking=False, rdcc_nbytes=ROWS_KEPT) as file:
             yield file
-    except RuntimeError as error:
-        if (found := re.search(r"errno = (\d+)", str(error))) is None:
+    except (RuntimeError, OSError) as error:
+        found = re.search(r"errno = (\d+)", str(error))
+        if (number := int(found[1]) if found else getattr(error, "errno", None)) is None:
             raise
-        raise OSError(int(found[1]), os.strerror(int(found[1])), str(path)) from None
+        raise OSError(number, os.strerror(number), getattr(error, "filename", None) or str(path)) from None
 
 
 def write_stage_file(

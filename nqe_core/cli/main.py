@@ -6,9 +6,7 @@ import sys
 from collections.abc import Sequence
 
 from nqe_core.cli.parser import build_parser
-from nqe_core.errors import InputError
-
-MISUSED, FAILED = 2, 1
+from nqe_core.errors import FAILED, MISUSED, InputError, in_one_line
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -37,5 +35,5 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.close()
         return FAILED
     except (OSError, MemoryError) as error:
-        print(f"nqe: error: {error or 'not enough memory'}", file=sys.stderr)
+        print(f"nqe: error: {in_one_line(error)}", file=sys.stderr)
         return FAILED

@@ -24,6 +24,7 @@ from nqe_core.crew import MPICH_UNDER_SLURM, Claims, Interrupted
 from nqe_core.errors import InputError
 from nqe_core.jobs import NUMERICAL_ERRORS, SampleFailure, allowed_failures, attempt
 from nqe_core.parts import Busy, PartFolder
+from nqe_core.progress import Progress
 from nqe_core.storage import ChunkReader
 
 
@@ -182,6 +183,47 @@ def test_a_bug_is_not_a_failed_sample_and_keeps_what_is_done(tmp_path, reference
     assert run(fake_job(), tmp_path / "0000.h5", options(log=log)) == DONE
     assert "8/12 samples are done already" in log.getvalue()
     assert checksum(tmp_path / "0000.h5") == reference
+
+
+def refusing_job(at: int):
+    """A job whose input is wrong at one sample."""
+    job = fake_job()
+    compute = job.compute
+
+    def rows(unit, checkpoint, pause):
+        if unit.start == at:
+            raise InputError("liquid.h5: damaged")
+        yield from compute(unit, checkpoint, pause)
+
+    job.compute = rows
+    return job
+
+
+def test_a_wrong_input_leaves_nothing_of_short_work(tmp_path):
+    with pytest.raises(InputError, match="damaged"):
+        run(refusing_job(8), tmp_path / "0000.h5", options())
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_rows_written_aside_before_a_wrong_input_wait_for_the_right_one(tmp_path, reference):
+    with pytest.raises(InputError, match="damaged"):
+        run(refusing_job(8), tmp_path / "0000.h5", options(flush_seconds=1e-9))
+    log = io.StringIO()
+    assert run(fake_job(), tmp_path / "0000.h5", options(log=log)) == DONE
+    assert "8/12 samples are done already" in log.getvalue()
+    assert checksum(tmp_path / "0000.h5") == reference
+
+
+def test_a_folder_is_cleared_unless_rows_or_checkpoints_are_in_it(tmp_path):
+    for name in ("part.host-1-abc-0.2.h5", "unit.0.npz", "lock"):
+        folder = PartFolder(tmp_path / "0000.h5", fake_job())
+        (folder.path / "run.1").mkdir(parents=True)
+        (folder.path / name).touch()
+        folder.clear()
+        assert folder.path.exists() == (name != "lock")
+        if name != "lock":
+            (folder.path / name).unlink()
+            (folder.path / "run.1").rmdir()
 
 
 def test_a_second_writer_is_kept_out(tmp_path):
@@ -501,6 +543,15 @@ def test_progress_is_one_line_per_flush(tmp_path):
     assert any(line.startswith("fake fake 0007: 2/3 samples, ") and line.endswith("s left") for line in lines)
     assert lines[-1].startswith("fake fake 0007: 3 samples, 0 failed")
     assert "\r" not in log.getvalue()
+
+
+@pytest.mark.parametrize(("preparation", "verb"), [("read", "read"), ("quench", "quench"), ("cool", "quench")])
+def test_glasses_that_are_read_are_not_called_quenched(tmp_path, preparation, verb):
+    job = fake_job()
+    read = replace(
+        job, stage="inherent_state", attributes={**job.attributes, "parameters": {"preparation": preparation}}
+    )
+    assert Progress(read, tmp_path / "back.h5", io.StringIO()).title == f"{verb} fake back"
 
 
 def test_progress_rewrites_a_line_on_a_terminal(tmp_path):

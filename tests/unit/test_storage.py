@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import os
+import stat
 
 import h5py
 import numpy as np
 import pytest
 
-from nqe_core.atomic_files import ContentChecksum
+from nqe_core.atomic_files import ContentChecksum, written_aside
 from nqe_core.errors import InputError
 from nqe_core.file_schema import HDF5_STAGES, UNITS, missing_row, stage_fields
 from nqe_core.models import MODELS
@@ -147,6 +148,60 @@ def test_a_crash_while_writing_leaves_the_old_file_and_nothing_else(tmp_path):
         write_stage_file(path, stage_fields("liquid", N, D), attributes(), rows(), 2)
     assert path.read_bytes() == before
     assert [entry.name for entry in tmp_path.iterdir()] == ["0000.h5"]
+
+
+# what h5py says when the disk is full, but for the addresses
+DISK_FULL = (
+    "Can't synchronously write data (file write failed: time = Sun Oct 12\n, filename = 'x', file descriptor = 5, "
+    "errno = 28, error message = 'No space left on device', buf = 0x55d0, total write size = 96)"
+)
+
+
+@pytest.mark.parametrize("error", [OSError(28, DISK_FULL), OSError(DISK_FULL), RuntimeError(DISK_FULL)])
+def test_a_full_disk_is_one_line_that_names_the_file(tmp_path, monkeypatch, error):
+    def refuse(*_):
+        raise error
+
+    monkeypatch.setattr("nqe_core.storage._Column.flush", refuse)
+    with pytest.raises(OSError) as caught:  # noqa: PT011 - what it says follows
+        write(tmp_path / "0000.h5")
+    assert str(caught.value) == f"[Errno 28] No space left on device: '{tmp_path / '0000.h5'}'"
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("error", "says"),
+    [
+        (
+            OSError(28, "Error writing bytes to file. Detail: [errno 28]"),
+            "[Errno 28] No space left on device: '{path}'",
+        ),
+        (OSError("no more\n  of it"), "{path}: no more of it"),
+        (OSError(2, "No such file or directory", "other.xyz"), "[Errno 2] No such file or directory: 'other.xyz'"),
+    ],
+)
+def test_what_a_disk_refuses_is_said_of_the_file_to_be(tmp_path, error, says):
+    path = tmp_path / "table.csv"
+    with pytest.raises(OSError) as caught, written_aside(path):  # noqa: PT011 - what it says follows
+        raise error
+    assert str(caught.value) == says.format(path=path)
+    with pytest.raises(OSError) as caught, written_aside(path) as aside:  # noqa: PT011
+        raise OSError(28, "No space left on device", str(aside))
+    assert str(caught.value) == f"[Errno 28] No space left on device: '{path}'"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_files_have_the_mode_that_is_asked_for_whoever_writes_them(tmp_path):
+    """GSD's own would be 0640."""
+    before = os.umask(0o027)
+    try:
+        for mask, mode in ((0o022, 0o644), (0o007, 0o660)):
+            os.umask(mask)
+            with written_aside(tmp_path / "a.gsd") as aside:
+                os.close(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o640))
+            assert stat.S_IMODE((tmp_path / "a.gsd").stat().st_mode) == mode
+    finally:
+        os.umask(before)
 
 
 def test_a_file_is_on_the_disk_before_it_has_its_name(tmp_path, monkeypatch):
