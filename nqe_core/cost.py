@@ -10,11 +10,12 @@ from __future__ import annotations
 import csv
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
+from nqe_core.atomic_files import check_input
 from nqe_core.ensembles import Ensemble
-from nqe_core.errors import InputError
+from nqe_core.errors import InputError, in_one_line
 from nqe_core.file_schema import stage_fields
 from nqe_core.models import MODELS, OTHER_MODELS, get_model
 
@@ -84,16 +85,29 @@ class Cost:
 
 
 def read_measurements(path: Path = TABLE) -> tuple[Measurement, ...]:
-    """The table's lines."""
+    """The table's lines; `InputError` in one line when it is none."""
+    check_input(path := Path(path))
     kinds = {"n_particles": int, "samples": int, "parent_temperature": float, "seconds": float, "memory_mb": float}
+    names = [field.name for field in fields(Measurement)]
     try:
-        with Path(path).open(newline="") as file:
-            lines = list(csv.DictReader(file))
-        found = tuple(Measurement(**{key: kinds.get(key, str)(text) for key, text in line.items()}) for line in lines)
-    except (OSError, TypeError, ValueError) as error:
-        raise InputError(f"{path}: not a table of costs ({error})") from None
-    _check_measurements(path, found)
-    return found
+        with path.open(newline="", encoding="utf-8") as file:
+            head, *lines = [*csv.reader(file)] or [[]]
+    except (OSError, ValueError, csv.Error) as error:
+        raise InputError(f"{path}: not a table of costs ({in_one_line(error)})") from None
+    if sorted(head) != sorted(names):
+        raise InputError(f"{path}: the columns must be {','.join(names)}")
+    found = []
+    for number, line in enumerate(lines, 2):
+        if not line:
+            continue
+        if len(line) != len(head):
+            raise InputError(f"{path}, line {number}: {len(line)} columns, but the header has {len(head)}")
+        try:
+            found.append(Measurement(**{k: kinds.get(k, str)(text) for k, text in zip(head, line, strict=True)}))
+        except ValueError as error:
+            raise InputError(f"{path}, line {number}: not a table of costs ({error})") from None
+    _check_measurements(path, tuple(found))
+    return tuple(found)
 
 
 def _check_measurements(path: Path, measured: tuple[Measurement, ...]) -> None:
@@ -103,7 +117,7 @@ def _check_measurements(path: Path, measured: tuple[Measurement, ...]) -> None:
         for name in ("n_particles", "parent_temperature", "seconds", "memory_mb"):
             if not 0 < getattr(line, name) < math.inf:
                 raise InputError(
-                    f"{path}: {line.stage} of {line.model}: {name} is {getattr(line, name)}, must be positive"
+                    f"{path}: {line.stage} of {line.model}: {name} is {getattr(line, name)}, must be positive and finite"
                 )
         key = (line.stage, line.model, line.parent_temperature, line.n_particles)
         if key in keys:

@@ -19,7 +19,7 @@ from nqe_core.atomic_files import written_aside
 from nqe_core.errors import InputError
 from nqe_core.file_schema import SCHEMA_VERSION
 from nqe_core.storage import StorageError
-from nqe_core.tables import count_failures, read_table, table_attributes, verify_table
+from nqe_core.tables import count_failures, one_below_the_other, read_table, table_attributes, verify_table
 
 SEED = "root_seed"  # column that tells the samples of several batches apart; text, since seeds have any size
 
@@ -61,7 +61,7 @@ def pack_tables(paths: Sequence[Path], output: Path, extra: Mapping[str, Mapping
     headers = [_header(path, table) for path, table in zip(paths, tables, strict=True)]
     for path, header in zip(paths, headers, strict=True):
         _check_same(path, header, paths[0], headers[0])
-    table = pa.concat_tables([part.replace_schema_metadata(None) for part in tables], promote_options="default")
+    table = one_below_the_other([part.replace_schema_metadata(None) for part in tables])
     table = table.sort_by("sample")
     samples = table["sample"].to_pylist()
     if twice := [sample for sample, count in Counter(samples).items() if count > 1]:
@@ -148,7 +148,7 @@ def merge_tables(paths: Sequence[Path], output: Path) -> pa.Table:
     if not paths:
         raise InputError("nothing to merge")
     tables = check_disjoint(paths)
-    merged = pa.concat_tables([_in_full(table) for table in tables], promote_options="default")
+    merged = one_below_the_other([_in_full(table) for table in tables])
     merged = merged.sort_by([(name, "ascending") for name in ("ensemble", SEED, "sample")])
     with written_aside(output) as aside:
         parquet.write_table(merged, aside, write_page_checksum=True)

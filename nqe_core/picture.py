@@ -42,17 +42,26 @@ def draw_modes(path: Path, configuration: Configuration, modes: Mapping[str, np.
     Raises
     ------
     InputError
-        Four dimensions; matplotlib missing.
+        Four dimensions; no mode, or one of another shape; an ending that is no format; matplotlib missing.
     """
+    path = Path(path)
     check_matplotlib()
     from matplotlib.figure import Figure
 
     d, length = configuration.dimension, configuration.box_length
     if d == 4:
         raise InputError("a glass in four dimensions has no picture: say --no-picture")
+    if not modes:
+        raise InputError("no modes to draw")
+    for name, field in modes.items():
+        if np.shape(field) != configuration.positions.shape:
+            raise InputError(f"mode {name!r} has shape {np.shape(field)}, must be {configuration.positions.shape}")
     fields = list(modes.values())
     places = _centred(configuration.positions, length, fields[-1]) / length
     figure = Figure(figsize=(4.0 * len(fields), 4.4), layout="constrained")
+    known = sorted(figure.canvas.get_supported_filetypes())
+    if (ending := path.suffix.removeprefix(".")) not in known:
+        raise InputError(f"{path}: the ending says the format and must be one of .{', .'.join(known)}")
     for axes, (name, field) in zip(np.atleast_1d(figure.subplots(1, len(fields))), modes.items(), strict=True):
         # the sign of a mode is arbitrary: alike in all panels
         z = field if np.vdot(field, fields[-1]) >= 0 else -field
@@ -67,8 +76,8 @@ def draw_modes(path: Path, configuration: Configuration, modes: Mapping[str, np.
         )  # fmt: skip
         axes.set(title=name, xlim=(-0.5, 0.5), ylim=(-0.5, 0.5), xticks=[], yticks=[], aspect="equal")
     figure.suptitle(title, fontsize="medium")
-    with written_aside(Path(path)) as aside:
-        figure.savefig(aside, format=Path(path).suffix.removeprefix("."), dpi=DPI)
+    with written_aside(path) as aside:
+        figure.savefig(aside, format=ending, dpi=DPI)
 
 
 def _centred(positions: np.ndarray, length: float, field: np.ndarray) -> np.ndarray:

@@ -175,7 +175,7 @@ def gather_tables(paths: Sequence[Path], output: Path) -> pa.Table:
             raise InputError(f"{ensemble}: {len(missing)} samples are missing, the first is {missing[0]}")
     if not owner:
         raise InputError(f"{paths[0]}{' ...' if len(paths) > 1 else ''}: no sample to gather")
-    merged = _one_below_the_other(tables)
+    merged = one_below_the_other(tables)
     merged = merged.sort_by([("ensemble", "ascending"), ("sample", "ascending")])
     write_parquet(output, merged)
     return merged
@@ -183,10 +183,11 @@ def gather_tables(paths: Sequence[Path], output: Path) -> pa.Table:
 
 def concatenated(paths: Sequence[Path]) -> pa.Table:
     """Tables one after the other, whatever samples they hold; columns that some lack are filled with nulls."""
-    return _one_below_the_other([read_table(path).replace_schema_metadata(None) for path in paths])
+    return one_below_the_other([read_table(path).replace_schema_metadata(None) for path in paths])
 
 
-def _one_below_the_other(tables: Sequence[pa.Table]) -> pa.Table:
+def one_below_the_other(tables: Sequence[pa.Table]) -> pa.Table:
+    """One table out of several, with nulls in columns that some lack; `InputError` where types of columns differ."""
     try:
         return pa.concat_tables(tables, promote_options="default")
     except pa.ArrowException as error:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from nqe_core.errors import InputError
 from nqe_core.models import Model
 
 
@@ -21,6 +22,9 @@ class Units:
 
     @classmethod
     def of(cls, model: Model) -> Units:
+        """The units of one model; `InputError` when it is none, but its name."""
+        if not isinstance(model, Model):
+            raise InputError(f"model is {model!r}, must be a Model, such as MODELS['ipl3d'] or get_model('ipl3d')")
         density = model.number_density
         return cls(
             length=density ** (-1.0 / model.dimension),

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from nqe_core import MODELS, Units
+from nqe_core import MODELS, InputError, Units
 
 # name: (dimension, N/V, G_inf of Table II)
 BY_HAND = {"ipl2d": (2, 0.86, 15.8), "ipl3d": (3, 0.82, 12.4), "ipl4d": (4, 0.80, 10.9), "poly3d": (3, 0.58, 9.22)}
@@ -24,6 +24,11 @@ def test_units_by_hand(name):
     assert units.cubic_coefficient == pytest.approx(modulus / rho / a0**3, rel=1e-14)
     assert units.quartic_coefficient == pytest.approx(modulus / rho / a0**4, rel=1e-14)
     assert units.shear_strain_coupling == pytest.approx(modulus / rho / a0, rel=1e-14)
+
+
+def test_a_name_is_no_model():
+    with pytest.raises(InputError, match=r"model is 'ipl3d', must be a Model, such as MODELS\['ipl3d'\]"):
+        Units.of("ipl3d")
 
 
 def test_numbers_of_the_three_dimensional_mixture():

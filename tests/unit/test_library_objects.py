@@ -14,6 +14,7 @@ from nqe_core.energy import PairList
 from nqe_core.export import Exported
 from nqe_core.jobs import Checkpoint
 from nqe_core.models import OTHER_MODELS, most_modes
+from nqe_core.picture import draw_modes
 from nqe_core.relaxation import Relaxation
 
 
@@ -37,6 +38,28 @@ def test_a_configuration_can_be_copied_and_sent():
     made = triangle()
     for other in (copy.deepcopy(made), pickle.loads(pickle.dumps(made))):
         np.testing.assert_array_equal(other.positions, made.positions)
+
+
+@pytest.mark.parametrize(
+    ("modes", "name", "says"),
+    [
+        ({}, "modes.png", "no modes to draw"),
+        (
+            {"psi": np.ones((3, 2)), "pi4": np.ones((2, 3))},
+            "modes.png",
+            r"mode 'pi4' has shape \(2, 3\), must be \(3, 2\)",
+        ),
+        ({"psi": np.ones((3, 2))}, "modes.bmp", r"modes.bmp: the ending .* must be one of .*\.pdf, .*\.png"),
+        ({"psi": np.ones((3, 2))}, "modes", r"modes: the ending .* must be one of .*\.pdf, .*\.png"),
+    ],
+)
+def test_what_cannot_be_drawn_is_refused(tmp_path, modes, name, says):
+    pytest.importorskip("matplotlib")
+    with pytest.raises(nqe_core.InputError, match=says):
+        draw_modes(tmp_path / name, triangle(), modes)
+    assert list(tmp_path.iterdir()) == []
+    draw_modes(tmp_path / "modes.svg", triangle(), {"psi": np.ones((3, 2))})
+    assert (tmp_path / "modes.svg").read_text().startswith("<?xml")
 
 
 def test_objects_with_arrays_are_equal_to_themselves_alone():

@@ -136,6 +136,22 @@ def test_a_sample_that_two_batches_have_is_refused(tmp_path):
     assert "sample 6 of glass with root seed 7 is also in" in refused(paths, tmp_path)
 
 
+def test_columns_of_other_types_are_refused(tmp_path, monkeypatch):
+    def retyped(path):
+        table = parquet.read_table(path)
+        place = table.column_names.index("walker")
+        header = {k: v for k, v in tables.table_attributes(table).items() if k != "content_sha256"}
+        changed = table.set_column(place, "walker", pa.array(["x"] * len(table)))
+        parquet.write_table(changed.replace_schema_metadata({"nqe": json.dumps(header)}), path)
+        return path
+
+    mine = packed(tmp_path / "a")
+    assert "columns do not fit together" in refused([mine, retyped(packed(tmp_path / "b", seed=8))], tmp_path)
+    chunks = [chunk(tmp_path / "0.parquet", range(2)), retyped(chunk(tmp_path / "1.parquet", range(2, 4)))]
+    with pytest.raises(InputError, match="columns do not fit together"):
+        packed_tables.pack_tables(chunks, tmp_path / "glass.parquet")
+
+
 def test_other_models_and_tables_that_are_not_packed_are_refused(tmp_path):
     mine = packed(tmp_path / "a")
     other = packed(tmp_path / "b", seed=8, parameters={"number_density": 0.9})
