@@ -6,6 +6,7 @@ calls the Displacement and draws as arrows; all modes are properties by their ow
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ from nqe_core.tables import concatenated, write_csv, write_parquet
 # names of the types by size: ASE takes nothing but elements in extended XYZ; HOOMD's custom is A, B
 XYZ_NAMES, GSD_NAMES = ("H", "He"), ("A", "B")
 MODE_STAGES = ("harmonic", "quartic", "second_quartic", "cubic")
+TABLES, GLASSES, HESSIANS = (".csv", ".parquet"), (".xyz", ".gsd"), (".npz", ".mtx")  # endings
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,6 +116,15 @@ class Chunk:
                     row = {"modes": row["modes"][0].copy(), name: row[name][0]}
                 modes[stage], stiffness[stage] = row["modes"], float(row[name])
             yield Exported(sample, state.configuration(sample), modes, stiffness)
+
+
+def _check_kinds(paths: Sequence[Path], ending: str) -> None:
+    """Tables become tables, files of stages anything else."""
+    for path in map(Path, paths):
+        if ending in TABLES and path.suffix == ".h5":
+            raise InputError(f"{ending} is for tables (.parquet), {path} is a file of a stage")
+        if ending not in TABLES and path.suffix == ".parquet":
+            raise InputError(f"{ending} is for files of stages (.h5), {path} is a table")
 
 
 def arrows_of(stages: Sequence[str], wanted: str | None) -> str | None:
@@ -233,22 +244,28 @@ def export_files(
     Raises
     ------
     InputError
-        Files that do not belong together, an unknown ending, a missing sample, four dimensions, gsd missing.
+        Files that do not belong together or into that format, an unknown ending, a missing sample or one that is named
+        twice, arrows for what has none, four dimensions, gsd missing.
     """
     path, ending = Path(output), Path(output).suffix
-    if ending in (".csv", ".parquet"):
+    if ending not in (*TABLES, *GLASSES, *HESSIANS):
+        raise InputError(f"{output}: the ending says the format and must be .xyz, .gsd, .npz, .mtx, .csv or .parquet")
+    _check_kinds(paths, ending)
+    if arrows is not None and ending not in GLASSES:
+        raise InputError(f"--arrows is for glasses with modes (.xyz, .gsd); {output} has no arrows")
+    if chosen is not None and (twice := [sample for sample, count in Counter(chosen).items() if count > 1]):
+        raise InputError(f"--samples: sample {twice[0]} is named twice")
+    if ending in TABLES:
         if chosen is not None:
             raise InputError("--samples is for glasses and modes; a table is exported whole")
         table = concatenated(paths)
         (write_csv if ending == ".csv" else write_parquet)(path, table)
         return f"{path}: {table.num_rows} rows"
-    if ending not in (".xyz", ".gsd", ".npz", ".mtx"):
-        raise InputError(f"{output}: the ending says the format and must be .xyz, .gsd, .npz, .mtx, .csv or .parquet")
     with Chunk(paths) as chunk:
         samples = chunk.good(chosen)
         if not samples:
             raise InputError(f"{paths[0]}: every sample of these has failed in some stage")
-        if ending in (".npz", ".mtx"):
+        if ending in HESSIANS:
             if len(samples) > 1 and "{sample}" not in output:
                 raise InputError(f"{output}: {len(samples)} Hessians need {{sample}} in the name")
             for found in chunk.samples(samples):
