@@ -12,7 +12,7 @@ import numpy as np
 from nqe_core.configuration import Configuration
 from nqe_core.energy import force_ratio, pair_sums
 from nqe_core.ensembles import check_name, check_seed
-from nqe_core.errors import InputError, check_tolerance
+from nqe_core.errors import InputError, check_samples, check_tolerance
 from nqe_core.file_schema import stage_fields
 from nqe_core.fire import QuenchResult
 from nqe_core.foreign_glasses import Conventions, configuration_of
@@ -130,12 +130,15 @@ def read_job(
 
 def _glasses(files, model, conventions, first_sample, n_samples) -> tuple[range, list[tuple[str, Configuration]]]:
     """The samples asked for, and each with where it comes from."""
-    if first_sample < 0 or (n_samples is not None and n_samples < 1):
-        raise InputError(f"{n_samples} samples from {first_sample} on: must be at least 1, from 0 or more on")
+    check_samples(first_sample, n_samples)
     found = count_frames(files[0], conventions.file_format) if len(files) == 1 else len(files)
     stop = found if n_samples is None else first_sample + n_samples
-    if stop > found or first_sample >= found:
-        raise InputError(f"{files[0]}{' ...' if len(files) > 1 else ''}: {found} samples, but {stop} are needed")
+    where = f"{files[0]}{' ...' if len(files) > 1 else ''}"
+    if first_sample >= found:
+        held = "1 sample (0)" if found == 1 else f"{found} samples (0 to {found - 1})"
+        raise InputError(f"{where}: holds {held}, the first one asked for is {first_sample}")
+    if stop > found:
+        raise InputError(f"{where}: holds {found} sample{'s' * (found != 1)}, but {stop} are needed")
     samples = range(first_sample, stop)
     if len(files) == 1:
         # each chunk of a long trajectory parses its own frames only

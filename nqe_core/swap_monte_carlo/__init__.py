@@ -35,7 +35,7 @@ SAMPLERS: dict[str, Sampler] = {"metropolis": run_metropolis, "hybrid": run_hybr
 def check_temperature(temperature: float, name: str = "temperature") -> None:
     """Refuse a temperature that no liquid has."""
     if not (math.isfinite(temperature) and temperature > 0):
-        raise InputError(f"{name} is {temperature!r}, must be positive")
+        raise InputError(f"{name} is {temperature!r}, must be positive and finite")
 
 
 def check_share(swap_fraction: float, model: Model) -> None:

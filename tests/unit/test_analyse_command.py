@@ -133,12 +133,16 @@ def test_a_later_glass_that_is_no_inherent_state_is_refused_before_any_work(sour
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        (["{s}/all.xyz", "--n-samples", "4"], "3 samples, but 4 are needed"),
+        (["{s}/all.xyz", "--n-samples", "4"], "all.xyz: holds 3 samples, but 4 are needed"),
+        (["{s}/all.xyz", "--first-sample=-1"], "first_sample is -1, must be 0 or more"),
+        (["{s}/all.xyz", "--n-samples", "0"], "n_samples is 0, must be at least 1"),
+        (["{s}/all.xyz", "--first-sample", "5"], "holds 3 samples (0 to 2), the first one asked for is 5"),
+        (["{s}/glass_0.xyz", "--first-sample", "5"], "holds 1 sample (0), the first one asked for is 5"),
         (["{s}/all.xyz", "--n-particles", "65"], "holds 64 particles, all samples must have 65"),
         (["{s}/all.xyz", "{s}/glass_0.xyz"], "3 frames; one of several files must hold one sample"),
         (["{s}/none*.xyz"], "no such file"),
         (["{s}/all.xyz", "--diameters", "A=1,A=2"], "'A=2' is not TYPE=DIAMETER, or its type appears twice"),
-        (["{s}/all.xyz", "--length-unit", "-1"], "length unit is -1.0, must be positive"),
+        (["{s}/all.xyz", "--length-unit", "-1"], "length unit is -1.0, must be positive and finite"),
         (["{s}/hot.xyz"], "frame 0: not an inherent state of model 'ipl3d': force ratio"),
         (["{s}/all.xyz", "--parent-temperature=-1"], "parent temperature is -1.0, must be positive"),
         (["{s}/all.xyz", "--parent-temperature=inf"], "parent temperature is inf, must be positive"),
@@ -211,6 +215,7 @@ def test_exported_xyz_is_read_again(analysed, tmp_path):
 
 def test_exported_gsd_is_read_by_gsd(analysed, tmp_path):
     assert export(analysed, tmp_path / "glasses.gsd", "--arrows", "harmonic") == 0
+    assert (tmp_path / "glasses.gsd").stat().st_mode == (analysed / "harmonic.h5").stat().st_mode
     with gsd_hoomd.open(str(tmp_path / "glasses.gsd"), "r") as frames, ChunkReader(analysed / "harmonic.h5") as modes:
         assert len(frames) == 3
         for sample, frame in enumerate(frames):
@@ -275,7 +280,7 @@ def test_ovito_draws_arrows(analysed, tmp_path, monkeypatch):
         (["inherent_state.h5", "quartic.h5", "quartic.h5"], "a.xyz", "stage quartic was given twice"),
         (["inherent_state.h5"], "a.pdb", "the ending says the format"),
         (["inherent_state.h5"], "a.npz", "3 Hessians need {sample} in the name"),
-        (["inherent_state.h5"], "a.csv", "not a readable Parquet file"),
+        (["inherent_state.h5"], "a.csv", ".csv is for tables (.parquet), "),
         (["inherent_state.h5", "--samples", "7"], "a.xyz", "sample 7 is missing"),
         (["inherent_state.h5", "--samples", "x"], "a.xyz", "--samples is 'x', must be whole numbers"),
         (["inherent_state.h5", "--arrows", "cubic"], "a.gsd", "no file of stage 'cubic' was given for the arrows"),
