@@ -44,7 +44,7 @@ class Conventions:
 
     def __post_init__(self) -> None:
         if self.length_unit is not None and not (np.isfinite(self.length_unit) and self.length_unit > 0):
-            raise InputError(f"length unit is {self.length_unit}, must be positive")
+            raise InputError(f"length unit is {self.length_unit}, must be positive and finite")
 
     def record(self) -> dict:
         """As plain values, for a file's attributes."""

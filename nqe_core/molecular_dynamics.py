@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
@@ -22,6 +22,7 @@ FRICTION = 1.0
 # many steps is still only 4 %.
 THERMOSTAT_INTERVAL = 10
 UPDATES_PER_BLOCK = 50  # between looks at the clock; also bounds the memory of the random numbers
+MOST_STEPS = 1e10  # of a cooling run, which is weeks of one core for two thousand particles
 
 
 class LangevinDynamics:
@@ -56,11 +57,11 @@ class LangevinDynamics:
     ) -> None:
         check_fits(configuration, model)
         if not (math.isfinite(temperature) and temperature >= 0.0):
-            raise InputError(f"temperature is {temperature!r}, must be non-negative")
+            raise InputError(f"temperature is {temperature!r}, must be non-negative and finite")
         if not (math.isfinite(time_step) and time_step > 0.0):
-            raise InputError(f"time_step is {time_step!r}, must be positive")
+            raise InputError(f"time_step is {time_step!r}, must be positive and finite")
         if not (math.isfinite(friction) and friction >= 0.0):
-            raise InputError(f"friction is {friction!r}, must be non-negative")
+            raise InputError(f"friction is {friction!r}, must be non-negative and finite")
         self._model, self._rng = model, rng
         self._time_step, self._friction = time_step, friction
         self._initial = configuration
@@ -149,18 +150,31 @@ def cool(
     Raises
     ------
     InputError
-        The configuration does not fit the model; rate, temperature or time step not positive, or not finite.
+        The configuration does not fit the model; rate, temperature or time step not positive, or not finite; a rate so low
+        that it would take more than `MOST_STEPS`.
     ArithmeticError
         The trajectory diverged, or particles fell into one place: the time step is too long.
     """
     if not (math.isfinite(rate) and rate > 0.0):
-        raise InputError(f"cooling rate is {rate!r}, must be positive")
+        raise InputError(f"cooling rate is {rate!r}, must be positive and finite")
     if not (math.isfinite(start_temperature) and start_temperature > 0.0):
-        raise InputError(f"start_temperature is {start_temperature!r}, must be positive")
+        raise InputError(f"start_temperature is {start_temperature!r}, must be positive and finite")
     dynamics = LangevinDynamics(configuration, model, start_temperature, np.random.default_rng(rng), time_step)
-    updates = math.ceil(start_temperature / rate / time_step / THERMOSTAT_INTERVAL)
-    ramp = start_temperature * (1.0 - (np.arange(updates) + 0.5) / updates)
-    for temperatures in np.array_split(ramp, math.ceil(updates / UPDATES_PER_BLOCK)):
+    steps = start_temperature / rate / time_step
+    if steps > MOST_STEPS:
+        raise InputError(f"cooling rate is {rate:g}: {steps:.2g} time steps, more than {MOST_STEPS:g}")
+    for temperatures in _ramp(start_temperature, max(1, math.ceil(steps / THERMOSTAT_INTERVAL))):
         between_blocks()
         dynamics.run(temperatures.size * THERMOSTAT_INTERVAL, temperatures)
     return dynamics.configuration
+
+
+def _ramp(start_temperature: float, updates: int) -> Iterator[np.ndarray]:
+    """Temperatures of the thermostat's updates, in blocks of nearly equal length."""
+    blocks = math.ceil(updates / UPDATES_PER_BLOCK)
+    length, longer = divmod(updates, blocks)
+    first = 0
+    for block in range(blocks):
+        numbers = np.arange(first, first + length + (block < longer))
+        yield start_temperature * (1.0 - (numbers + 0.5) / updates)
+        first += numbers.size

@@ -97,8 +97,10 @@ class Study:
             check_temperature(self.start_temperature, "start_temperature")
         if self.walkers < LEAST_WALKERS:
             raise InputError(f"walkers is {self.walkers}, must be at least {LEAST_WALKERS}: errors come from them")
-        if self.burn_in < 0 or self.start_sweeps < 1:
-            raise InputError(f"burn_in is {self.burn_in} and start_sweeps {self.start_sweeps}, must be 0 and 1 or more")
+        if self.burn_in < 0:
+            raise InputError(f"burn_in is {self.burn_in}, must be 0 or more sweeps")
+        if self.start_sweeps < 1:
+            raise InputError(f"start_sweeps is {self.start_sweeps}, must be at least 1 sweep")
         check_share(self.swap_fraction, self.model)
         if self.sweeps < LEAST_SWEEPS:
             raise InputError(f"sweeps is {self.sweeps}, must be at least {LEAST_SWEEPS}")

@@ -7,7 +7,7 @@ import pytest
 
 from nqe_core import Configuration, InputError, cool, potential_energy, quench
 from nqe_core.kernels.dynamics import verlet_block
-from nqe_core.molecular_dynamics import THERMOSTAT_INTERVAL, TIME_STEP, LangevinDynamics
+from nqe_core.molecular_dynamics import THERMOSTAT_INTERVAL, TIME_STEP, UPDATES_PER_BLOCK, LangevinDynamics, _ramp
 
 
 class Trajectory:
@@ -165,6 +165,22 @@ def test_cooling_ends_cold(glasses, monkeypatch):
     assert ramp[-1] < 0.005
     assert measured[-1] < 0.05
     assert measured[0] > 0.2
+
+
+@pytest.mark.parametrize("updates", [1, 50, 51, 99, 100, 1234])
+def test_blocks_of_a_ramp_are_those_of_the_whole_one(updates):
+    """Liquids that were cooled before keep their random numbers and lists."""
+    whole = 0.7 * (1.0 - (np.arange(updates) + 0.5) / updates)
+    wanted = np.array_split(whole, -(-updates // UPDATES_PER_BLOCK))
+    for found, expected in zip(_ramp(0.7, updates), wanted, strict=True):
+        np.testing.assert_array_equal(found, expected)
+
+
+def test_cooling_that_would_never_end_is_refused(glasses):
+    glass = glasses("ipl2d")
+    for rate in (1e-300, 1e-12, 5e-324):
+        with pytest.raises(InputError, match=rf"^cooling rate is {rate:g}: .* time steps, more than 1e\+10$"):
+            cool(glass.liquid, glass.model, 1.0, rate, 0)
 
 
 def test_cooling_can_be_interrupted(glasses):

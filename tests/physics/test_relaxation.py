@@ -274,7 +274,8 @@ def test_a_wrong_line_is_named(tmp_path):
         ({"sampler": "magic"}, "unknown sampler"),
         ({"start_temperature": math.inf}, "start_temperature is inf"),
         ({"swap_fraction": 1.0}, "swap_fraction is 1.0"),
-        ({"burn_in": -1}, "burn_in is -1"),
+        ({"burn_in": -1}, "burn_in is -1, must be 0 or more sweeps"),
+        ({"start_sweeps": 0}, "start_sweeps is 0, must be at least 1 sweep"),
     ],
 )
 def test_wrong_studies_are_refused(changes, said):
