@@ -14,7 +14,7 @@ import numpy as np
 
 from nqe_core.configuration import Configuration
 from nqe_core.ensembles import check_name, check_seed, random_stream, walkers
-from nqe_core.errors import InputError
+from nqe_core.errors import InputError, check_samples
 from nqe_core.file_schema import missing_row, stage_fields
 from nqe_core.jobs import NUMERICAL_ERRORS, Checkpoint, Job, Pause, SampleFailure, job_attributes
 from nqe_core.models import Model
@@ -132,8 +132,7 @@ def equilibrate_job(protocol: Protocol, first_sample: int, n_samples: int) -> Jo
     first_sample, n_samples : int
         Samples of this file; the first one must be a walker's first.
     """
-    if first_sample < 0 or n_samples < 1:
-        raise InputError(f"{n_samples} samples from {first_sample} on: must be at least 1, from 0 or more on")
+    check_samples(first_sample, n_samples)
     model = protocol.model
     fields = stage_fields("liquid", protocol.n_particles, model.dimension)
     own = ("burn_in", "spacing", "swap_fraction", "samples_per_walker", "sampler")

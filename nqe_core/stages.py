@@ -95,12 +95,14 @@ def quench_job(
     check_tolerance(tolerance)
     if preparation not in ("quench", "cool"):
         raise InputError(f"preparation is {preparation!r}, must be quench or cool")
-    if preparation == "cool" and not cooling_rate > 0:
-        raise InputError(f"cooling rate is {cooling_rate}, must be positive to cool")
+    if preparation == "cool" and not 0 < cooling_rate < np.inf:
+        raise InputError(f"cooling rate is {cooling_rate}, must be positive to cool, and finite")
     if preparation == "quench" and cooling_rate:
         raise InputError(f"cooling rate is {cooling_rate}, must be 0 for an instantaneous quench")
-    if cooling_start is not None and not cooling_start > 0:
-        raise InputError(f"cooling start is {cooling_start}, must be a positive temperature")
+    if preparation == "quench" and cooling_start is not None:
+        raise InputError(f"cooling start is {cooling_start}, must be left out for an instantaneous quench")
+    if cooling_start is not None and not 0 < cooling_start < np.inf:
+        raise InputError(f"cooling start is {cooling_start}, must be a positive and finite temperature")
 
     def compute(readers: Readers, sample: int, pause: Pause) -> dict:
         reader = readers["liquid"]

@@ -10,13 +10,14 @@ from pathlib import Path
 
 from nqe_core.ensembles import Ensemble, read_sheet, relaxation_table
 from nqe_core.errors import InputError
-from nqe_core.file_schema import HDF5_STAGES, STAGES
+from nqe_core.file_schema import STAGES
 from nqe_core.relaxation_table import LEAST_BURN_IN, Measured, read_relaxation, relaxation_time
 from nqe_core.storage import ChunkReader, StorageError
 from nqe_core.tables import read_table, table_attributes, verify_table
 from nqe_core.version import git_commit, version
 
 LOGS = "logs"  # the folder beside the ensembles' that has their stages too
+GATHERED = "observables.parquet"  # an ensemble's table, of all its chunks
 # columns of the sheet that the files' parameters repeat; what may differ by a relaxation time that was measured anew
 AS_IN_SHEET = {"liquid": ("samples_per_walker", "swap_fraction", "burn_in", "spacing"),
                "inherent_state": ("preparation", "cooling_rate"), "harmonic": ("n_modes",)}  # fmt: skip
@@ -80,7 +81,7 @@ def verify_campaign(
         No such folder, or a wrong sheet.
     """
     if not results.is_dir():
-        raise InputError(f"{results}: no such folder")
+        raise InputError(f"{results}: {'is a file, must be a folder' if results.exists() else 'no such folder'}")
     rows = {row.ensemble: row for row in read_sheet(sheet, models=None, sampler=sampler)} if sheet else {}
     times = read_relaxation(table) if sheet and (table := relaxation_table(sheet)).exists() else ()
     found = {
@@ -91,7 +92,13 @@ def verify_campaign(
     report = Report()
     builds: Counter[tuple[str, str]] = Counter()
     if not found and not rows:
-        report.problems.append(f"{results}: holds no ensemble")
+        gathered = any(results.glob(f"*/{GATHERED}"))
+        report.problems.append(
+            f"{results}: holds gathered tables only, and nothing that they were made from (`nqe verify reference` checks "
+            "the reference data)"
+            if gathered
+            else f"{results}: holds no ensemble"
+        )
     for ensemble in sorted(found | set(rows)):
         checks = _Ensemble(results / ensemble, rows.get(ensemble), bool(sheet), report, builds)
         checks.check()
@@ -249,7 +256,7 @@ class _Ensemble:
                 self.report.problems.append(f"{file.path}: was made from another {upstream.path} than the present one")
 
     def _gathered(self, chunks: list[_Checked]) -> None:
-        path = self.folder / "observables.parquet"
+        path = self.folder / GATHERED
         if not path.exists():
             return
         self.report.files += 1
@@ -282,6 +289,6 @@ def _leftovers(results: Path, report: Report) -> None:
             report.notes.append(f"{path}: left by a killed job beside its complete file, can be deleted")
         else:
             report.problems.append(f"{path}: parts of an unfinished job; the same command continues it")
-    for stage in HDF5_STAGES:
-        for path in sorted(results.glob(f"*/{stage}/.*.tmp")):
+    for place in (*(f"{stage}/.*.tmp" for stage in STAGES), f".{GATHERED}.*.tmp"):
+        for path in sorted(results.glob(f"*/{place}")):
             report.notes.append(f"{path}: left by a killed job, can be deleted")

@@ -228,7 +228,7 @@ def verify(options: Namespace) -> int:
         )
         return 0
     if not 0 <= options.least_burn_in < math.inf:
-        raise InputError(f"--least-burn-in is {options.least_burn_in}, must be 0 or more")
+        raise InputError(f"--least-burn-in is {options.least_burn_in}, must be 0 or more and finite")
     sheet = Path(options.sheet) if options.sheet is not None else None
     report = verify_campaign(Path(options.results), sheet, options.least_burn_in, options.sampler)
     if sheet is None:
@@ -286,11 +286,15 @@ def cost(options: Namespace) -> int:
     from nqe_core.models import MODELS
 
     if not 0 < options.cooling_start < math.inf:
-        raise InputError(f"--cooling-start is {options.cooling_start}, must be a positive temperature")
+        raise InputError(f"--cooling-start is {options.cooling_start}, must be a positive and finite temperature")
     rows = read_sheet(options.sheet, models=None, sampler=options.sampler)
     for row in rows:
         if row.model in MODELS:  # others are of config/models.yaml, which the library does not see
-            check_model(row, MODELS)
+            try:
+                check_model(row, MODELS)
+            except InputError as error:
+                where = f"ensemble {row.ensemble!r}: "
+                raise InputError(f"{options.sheet}: {where}{str(error).removeprefix(where)}") from None
     measured = read_measurements(Path(options.table) if options.table is not None else TABLE)
     print(cost_table([cost_of(row, measured, options.cooling_start) for row in rows]))
     return 0

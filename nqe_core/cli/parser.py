@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import NoReturn
 
+SAMPLERS = ("hybrid", "metropolis")  # those of `swap_monte_carlo`, which would load the kernels
 EXIT_STATUS = (
     "exit status: 0 done, 1 failed, 2 wrong use or input (one line says what), "
     "75 interrupted (the same command continues)"
@@ -51,7 +52,7 @@ def _command(commands, name: str, summary: str, description: str) -> argparse.Ar
 
 
 def _place(text: str) -> str:
-    """A path to write to: an empty one, as of an unset variable of the shell, would be the current folder."""
+    """A path: an empty one, as of an unset variable of the shell, would be the current folder."""
     if not text.strip():
         raise argparse.ArgumentTypeError("is empty")
     return text
@@ -83,6 +84,12 @@ def _running(parser: argparse.ArgumentParser, output: str, metavar: str = "FILE"
     parser.epilog = EXIT_STATUS
 
 
+def _model(parser: argparse.ArgumentParser) -> None:
+    what = "one of `nqe models`, or any name with --model-parameters"
+    parser.add_argument("--model", required=True, metavar="NAME", help=what)
+    parser.add_argument("--model-parameters", metavar="JSON", help="its constants, default the shipped ones")
+
+
 def _equilibrate(commands) -> None:
     parser = _command(
         commands, "equilibrate", "equilibrium liquids at the parent temperature T_p",
@@ -90,10 +97,7 @@ def _equilibrate(commands) -> None:
         "particles' sizes. Each walker starts from random positions whose long density waves are a liquid's.",
     )  # fmt: skip
     add = parser.add_argument
-    add("--model", required=True, metavar="NAME", help="ipl2d, ipl3d, ipl4d, poly3d, or a name with its parameters")
-    add(
-        "--model-parameters", metavar="JSON", help="constants of the model (see `nqe models`), default the shipped ones"
-    )
+    _model(parser)
     add("--ensemble", required=True, metavar="NAME", help="part of every sample's random stream: [a-z0-9_]+")
     add("--n-particles", required=True, type=int, metavar="N", help="number of particles N")
     add("--temperature", required=True, type=float, metavar="T", help="parent temperature T_p, simulation units")
@@ -103,7 +107,7 @@ def _equilibrate(commands) -> None:
     add("--burn-in", required=True, type=int, metavar="SWEEPS", help="sweeps before a walker's first sample")
     add("--spacing", type=int, default=0, metavar="SWEEPS", help="sweeps between samples of a walker (default 0)")
     add("--swap-fraction", type=float, default=0.2, metavar="F", help="share of swap moves, 0 <= F < 1 (default 0.2)")
-    add("--sampler", default="hybrid", metavar="NAME", help="hybrid or metropolis (default hybrid)")
+    _sampler(parser, "how moves are made")
     add("--root-seed", required=True, type=int, metavar="SEED", help="seed of the campaign, any size")
     _running(parser, "file of stage liquid; appears when it is complete")
 
@@ -207,8 +211,7 @@ def _foreign(parser: argparse.ArgumentParser) -> None:
         help="extended XYZ (.xyz, .extxyz), LAMMPS data (.data, .lmp) or dump (.dump, .lammpstrj), or GSD (.gsd); the "
         "frames of one file are the samples, of several files each is one sample; a pattern such as 'runs/*.xyz' "
         "may be quoted")  # fmt: skip
-    add("--model", required=True, metavar="NAME", help="the model whose potential acts (see `nqe models`)")
-    add("--model-parameters", metavar="JSON", help="its constants, default the shipped ones")
+    _model(parser)
     add("--diameters", metavar="TYPE=SIZE,...",
         help="diameters by type, in units of the smallest, for example A=1.0,B=1.4 or 1=1.0,2=1.4; needed unless the "
         "file has them as a column diameter or radius")  # fmt: skip
@@ -281,9 +284,8 @@ def _merge(commands) -> None:
     parser.add_argument("--output", required=True, type=_place, metavar="FILE", help="Parquet file")
 
 
-def _whose_relaxation_times(parser: argparse.ArgumentParser) -> None:
-    what = "whose relaxation times the sheet counts in, hybrid or metropolis (default hybrid)"
-    parser.add_argument("--sampler", default="hybrid", metavar="NAME", help=what)
+def _sampler(parser: argparse.ArgumentParser, what: str = "whose relaxation times the sheet counts in") -> None:
+    parser.add_argument("--sampler", default="hybrid", choices=SAMPLERS, help=f"{what} (default hybrid)")
 
 
 def _verify(commands) -> None:
@@ -292,12 +294,12 @@ def _verify(commands) -> None:
         "Reads every byte. Reports damaged files, gaps, files whose inputs have changed since, files of another "
         "version, and parts of unfinished jobs; exit status 1 when something is wrong.",
     )  # fmt: skip
-    parser.add_argument("results", metavar="DIR", help="results/{campaign}, or a folder of reference data")
+    parser.add_argument("results", type=_place, metavar="DIR", help="results/{campaign}, or a folder of reference data")
     parser.add_argument("--sheet", metavar="TSV", help="the campaign's sheet: every sample of it must be there")
     parser.add_argument("--least-burn-in", type=float, default=10.0, metavar="X",
         help="with a sheet: relaxation times that burn-in must last, by the table relaxation.tsv in the sheet's parent "
         "folder (default 10)")  # fmt: skip
-    _whose_relaxation_times(parser)
+    _sampler(parser)
 
 
 def _relaxation(commands) -> None:
@@ -308,14 +310,13 @@ def _relaxation(commands) -> None:
         "with errors over walkers. Shows whether the energy still drifts.",
     )  # fmt: skip
     add = parser.add_argument
-    add("--model", required=True, metavar="NAME", help="ipl2d, ipl3d, ipl4d, poly3d, or a name with its parameters")
-    add("--model-parameters", metavar="JSON", help="constants of the model (see `nqe models`)")
+    _model(parser)
     add("--n-particles", required=True, type=int, metavar="N", help="number of particles N")
     add("--temperature", required=True, type=float, metavar="T", help="temperature, simulation units")
-    add("--sweeps", required=True, type=int, metavar="SWEEPS", help="sweeps that each walker is followed")
+    add("--sweeps", required=True, type=int, metavar="SWEEPS", help="sweeps of each walker, at least 4000")
     add("--burn-in", required=True, type=int, metavar="SWEEPS", help="sweeps at T before that")
     add("--walkers", type=int, default=4, metavar="W", help="independent walkers, at least 3 (default 4)")
-    add("--sampler", default="hybrid", metavar="NAME", help="hybrid or metropolis (default hybrid)")
+    _sampler(parser, "whose relaxation times are measured")
     add("--swap-fraction", type=float, default=0.2, metavar="F", help="share of swap moves (default 0.2)")
     add("--start-temperature", type=float, metavar="T0",
         help="walkers come from a liquid of this temperature instead of a hot one; below T they approach equilibrium "
@@ -337,7 +338,7 @@ def _cost(commands) -> None:
     parser.add_argument("--cooling-start", type=float, default=1.0, metavar="T",
                         help="temperature where ensembles that are cooled start (default 1.0)")  # fmt: skip
     parser.add_argument("--table", metavar="CSV", help="measured times, from benchmarks/cost.py (default the shipped)")
-    _whose_relaxation_times(parser)
+    _sampler(parser)
 
 
 def _warmup(commands) -> None:

@@ -20,8 +20,10 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
+from nqe_core import swap_monte_carlo
 from nqe_core.cli import main
-from nqe_core.cli.parser import build_parser
+from nqe_core.cli.parser import SAMPLERS, build_parser
+from nqe_core.relaxation import LEAST_SWEEPS
 from nqe_core.relaxation_table import Measured, add_to_table
 from nqe_core.storage import ChunkReader
 
@@ -156,8 +158,8 @@ def test_models_are_printed_as_they_are_read(capsys):
         ({"--model-parameters": "{"}, "--model-parameters is not JSON"),
         ({"--model-parameters": "[1]"}, "--model-parameters is not a JSON object"),
         ({"--model-parameters": "{}"}, "parameter 'cutoff' is missing"),
-        ({"--temperature": -1}, "temperature is -1.0, must be positive"),
-        ({"--temperature": "nan"}, "temperature is nan, must be positive"),
+        ({"--temperature": -1}, "temperature is -1.0, must be positive and finite"),
+        ({"--temperature": "inf"}, "temperature is inf, must be positive and finite"),
         ({"--n-particles": 12}, "n_particles is 12, too small for the cutoff"),
         ({"--ensemble": "a b"}, "ensemble name 'a b'"),
         ({"--swap-fraction": 1}, "swap_fraction is 1.0"),
@@ -167,7 +169,10 @@ def test_models_are_printed_as_they_are_read(capsys):
             {"--samples-per-walker": 2, "--spacing": 5, "--first-sample": 1},
             "first sample 1 is not the first of a walker",
         ),
-        ({"--n-samples": 0}, "0 samples from 0 on"),
+        ({"--n-samples": 0}, "n_samples is 0, must be at least 1"),
+        ({"--first-sample": -1}, "first_sample is -1, must be 0 or more"),
+        ({"--first-sample": 2**63 - 1}, f"the last sample is {2**63}, must be less than 2^63"),
+        ({"--first-sample": 10**23 - 1}, f"the last sample is {10**23}, must be less than 2^63"),
         ({"--root-seed": -3}, "root_seed is -3"),
         ({"--ranks": 0}, "--ranks is 0"),
         ({"--flush-seconds": 0}, "--flush-seconds is 0"),
@@ -191,6 +196,10 @@ def test_a_wrong_argument_gives_one_line_and_status_2(capsys, tmp_path, changes,
         (["quench"], "quench: the following arguments are required: LIQUID, --output"),
         (["quench", "x.h5", "--output", "y.h5", "--preparation", "anneal"], "invalid choice: 'anneal'"),
         (["fly"], "invalid choice: 'fly'"),
+        (["cost", "sheet.tsv", "--sampler", "foo"], "argument --sampler: invalid choice: 'foo'"),
+        (["verify", "results", "--sampler", "foo"], "argument --sampler: invalid choice: 'foo'"),
+        (equilibrate("0000.h5", **{"--sampler": "foo"}), "argument --sampler: invalid choice: 'foo'"),
+        (["verify", ""], "verify: argument DIR: is empty"),
     ],
 )
 def test_a_wrong_command_line_gives_one_line_and_status_2(capsys, arguments, says):
@@ -208,6 +217,13 @@ def test_a_wrong_command_line_gives_one_line_and_status_2(capsys, arguments, say
     [
         (["quench", "{liquid}", "--preparation", "cool"], "cooling rate is 0.0, must be positive to cool"),
         (["quench", "{liquid}", "--cooling-rate", "0.1"], "cooling rate is 0.1, must be 0"),
+        (["quench", "{liquid}", "--cooling-start", "1"], "cooling start is 1.0, must be left out"),
+        (["quench", "{liquid}", "--preparation", "cool", "--cooling-rate", "inf"], "is inf, must be positive to cool, and"),
+        (["quench", "{liquid}", "--preparation", "cool", "--cooling-rate", "1", "--cooling-start", "inf"],
+         "cooling start is inf, must be a positive and finite temperature"),
+        (["quench", "{liquid}", "--preparation", "cool", "--cooling-rate", "1e-300"],
+         "cooling rate is 1e-300: 5e+302 time steps, more than 1e+10"),
+        (["harmonic", "{damaged}"], "damaged.h5: the HDF5 file is damaged"),
         (["quench", "{harmonic}"], "holds stage 'harmonic', but liquid is needed here"),
         (["quench", "nowhere.h5"], "nowhere.h5: no such file"),
         (["harmonic", "{inherent_state}", "--n-modes", "0"], "number of modes is 0"),
@@ -215,10 +231,13 @@ def test_a_wrong_command_line_gives_one_line_and_status_2(capsys, arguments, say
         (["quartic", "{inherent_state}", "{harmonic1}"], "holds samples 2..3 (2)"),
         (["cubic", "{inherent_state}", "{harmonic}"], "holds stage 'harmonic', but quartic is needed here"),
     ],
-)
-def test_a_wrong_input_gives_one_line_and_status_2(capsys, campaign, tmp_path, arguments, says):
+)  # fmt: skip
+def test_a_wrong_input_gives_one_line_and_status_2(capsys, campaign, tmp_path_factory, tmp_path, arguments, says):
     stages = ("liquid", "inherent_state", "harmonic", "quartic")
     known = {stage: campaign / "small" / stage / "0000.h5" for stage in stages}
+    # in its second sample, when the first is done
+    known["damaged"] = tmp_path_factory.mktemp("damaged") / "damaged.h5"
+    flip(shutil.copy(known["inherent_state"], known["damaged"]))
     known["harmonic1"] = campaign / "small" / "harmonic" / "0001.h5"
     words = [word.format(**known) for word in arguments]
     assert main([*words, "--output", str(tmp_path / "out.h5")]) == 2
@@ -283,6 +302,44 @@ def test_empty_names_are_not_taken_for_none(capsys, campaign, tmp_path):
     refused(capsys, ["observables", "", *files.values(), "--output", tmp_path / "o.parquet"], "is a folder")
     command = ["quartic", files["inherent_state"], files["harmonic"], "--after", "", "--output", tmp_path / "out.h5"]
     refused(capsys, command, "is a folder")
+
+
+def test_samplers_are_those_that_there_are():
+    """The parser does not load them."""
+    assert set(SAMPLERS) == set(swap_monte_carlo.SAMPLERS)
+
+
+def test_help_names_the_fewest_sweeps(capsys):
+    with pytest.raises(SystemExit):
+        main(["relaxation", "--help"])
+    shown = " ".join(capsys.readouterr().out.split())
+    assert f"sweeps of each walker, at least {LEAST_SWEEPS}" in shown
+    assert "one of `nqe models`, or any name with --model-parameters" in shown
+
+
+@pytest.mark.parametrize(
+    ("files", "output", "options", "says"),
+    [
+        (["inherent_state/0000.h5"], "t.csv", [], ".csv is for tables (.parquet), {0} is a file of a stage"),
+        (["observables/0000.parquet"], "t.xyz", [], ".xyz is for files of stages (.h5), {0} is a table"),
+        (["observables/0000.parquet"], "t.csv", ["--arrows", "quartic"], "--arrows is for glasses with modes"),
+        (["inherent_state/0000.h5"], "t_{sample}.npz", ["--arrows", "quartic"], "--arrows is for glasses with modes"),
+        (["inherent_state/0000.h5"], "t.xyz", ["--samples", "1,0,1"], "--samples: sample 1 is named twice"),
+    ],
+)
+def test_export_refuses_what_it_would_ignore(capsys, campaign, tmp_path, files, output, options, says):
+    paths = [campaign / "small" / name for name in files]
+    refused(capsys, ["export", *paths, "--output", tmp_path / output, *options], says.replace("{0}", str(paths[0])))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_error_of_several_lines_is_told_in_one(capsys, tmp_path, monkeypatch):
+    def fail(*_):
+        raise OSError("write failed: time = noon\n, buf = 0x1")
+
+    monkeypatch.setattr("nqe_core.cli.commands.gather", fail)
+    assert main(["gather", "a.parquet", "--output", str(tmp_path / "all.parquet")]) == 1
+    assert capsys.readouterr().err == "nqe: error: write failed: time = noon , buf = 0x1\n"
 
 
 def test_too_little_memory_is_one_line(capsys, tmp_path):
@@ -664,10 +721,23 @@ def test_verify_notes_files_of_another_version(copy, capsys):
     assert "note: 1 files were written by version 0.0.1" in report
 
 
-def test_verify_needs_a_campaign(tmp_path, capsys):
-    assert main(["verify", str(tmp_path / "none")]) == 2
+def test_verify_needs_a_campaign(campaign, tmp_path, capsys):
+    refused(capsys, ["verify", tmp_path / "none"], "none: no such folder")
+    refused(capsys, ["verify", campaign / "small/liquid/0000.h5"], "0000.h5: is a file, must be a folder")
     assert main(["verify", str(tmp_path)]) == 1
     assert "holds no ensemble" in capsys.readouterr().out
+    (tmp_path / "small").mkdir()
+    shutil.copy(campaign / "small" / "observables.parquet", tmp_path / "small")
+    status, report = verify(capsys, tmp_path)
+    assert status == 1 and "holds gathered tables only" in report and "holds no ensemble" not in report
+
+
+@pytest.mark.parametrize("place", ["liquid/.0000.h5", "observables/.0000.parquet", ".observables.parquet"])
+def test_verify_notes_what_killed_writers_left(copy, capsys, place):
+    path = copy / "small" / f"{place}.host-1-abc-0.tmp"
+    path.touch()
+    status, report = verify(capsys, copy)
+    assert status == 0 and f"note: {path}: left by a killed job, can be deleted" in report
 
 
 def test_all_commands_are_there():

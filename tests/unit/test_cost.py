@@ -114,12 +114,16 @@ def test_a_sheet_or_table_that_is_wrong_is_one_clear_line(tmp_path, capsys):
     assert main(["cost", str(small)]) == 2
     said = capsys.readouterr()
     assert said.out == "" and "too small" in said.err and said.err.count("\n") == 1
+    assert said.err.startswith(f"nqe: error: {small}: ensemble 'ipl4d_n300': model 'ipl4d': n_particles is 20")
     wrong = tmp_path / "wrong.csv"
     wrong.write_text("a,b\n1,2\n")
     sheet = str(ROOT / "config/campaigns/tiny.tsv")
     assert main(["cost", sheet, "--table", str(wrong)]) == 2
     said = capsys.readouterr()
-    assert said.out == "" and said.err.startswith(f"nqe: error: {wrong}") and said.err.count("\n") == 1
+    assert said.out == "" and said.err.startswith(f"nqe: error: {wrong}: the columns must be stage,model,n_particles,")
+    assert said.err.count("\n") == 1
+    assert main(["cost", sheet, "--table", str(tmp_path / "none.csv")]) == 2
+    assert capsys.readouterr().err == f"nqe: error: {tmp_path / 'none.csv'}: no such file\n"
     assert main(["cost", sheet, "--cooling-start", "0"]) == 2
 
 
@@ -167,3 +171,19 @@ def test_a_table_that_cannot_be_is_refused_in_one_line(tmp_path, column, value, 
     )
     with pytest.raises(InputError, match=says):
         read_measurements(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("", "the columns must be"),
+        ("{head}\n{first}\n\n{first}\n", "appears twice"),
+        ("{head}\n{first},1\n", "line 2: 9 columns, but the header has 8"),
+        ("{head}\n{first}\nharmonic\n", "line 3: 1 columns, but the header has 8"),
+    ],
+)
+def test_lines_that_are_too_long_or_too_short_are_named(tmp_path, text, says):
+    head, first, *_ = TABLE.read_text().splitlines()
+    (tmp_path / "cost.csv").write_text(text.format(head=head, first=first))
+    with pytest.raises(InputError, match=says):
+        read_measurements(tmp_path / "cost.csv")
