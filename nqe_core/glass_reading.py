@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -108,7 +109,7 @@ def read_job(
             yield attempt(fields, sample, [], lambda state=state: _row(*state, origin.model, quench_tolerance, pause))
 
     parameters = {
-        "source": {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in used},
+        "source": _checksums(used),
         "conventions": conventions.record(),
         "tolerance": quench_tolerance,
         "preparation": "read" if quench_tolerance is None else "quench",
@@ -151,6 +152,12 @@ def _glasses(files, model, conventions, first_sample, n_samples) -> tuple[range,
                 raise InputError(f"{path}: {len(of_file)} frames; one of several files must hold one sample")
             frames += of_file
     return used, samples, [(frame.where, configuration_of(frame, model, conventions)) for frame in frames]
+
+
+def _checksums(files: list[Path]) -> dict[str, str]:
+    """File -> SHA-256; names begin where the files' folders part, for files of several folders may have one name."""
+    shared = os.path.commonpath([path.absolute().parent for path in files])
+    return {str(path.absolute().relative_to(shared)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
 def _row(glass: Configuration, ratio: float, model: Model, tolerance: float | None, pause: Pause) -> dict:

@@ -92,6 +92,8 @@ def equilibrate(
     InputError
         A box too small, a temperature that is not positive, a swap fraction outside [0, 1) or of a model whose pairs
         attract, an unknown sampler.
+    ArithmeticError
+        So many particles in one place that a neighbour list has no room for them.
     """
     check_fits(configuration, model)
     check_temperature(temperature)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import weakref
 
 import numpy as np
@@ -118,6 +119,18 @@ def test_several_files_are_one_sample_each(sources, tmp_path):
             for name in ("positions", "energy", "force_ratio"):
                 np.testing.assert_array_equal(whole.row(sample, name)[name], part.row(sample, name)[name])
         assert set(whole.attributes["parameters"]["source"]) == {f"glass_{k}.xyz" for k in range(3)}
+
+
+def test_files_of_one_name_in_several_folders_are_told_apart(sources, tmp_path):
+    """Else a file could be replaced without a trace, and rows made from the old one be kept."""
+    for k in range(2):
+        (tmp_path / "runs" / str(k)).mkdir(parents=True)
+        shutil.copy(sources / f"glass_{k}.xyz", tmp_path / "runs" / str(k) / "glass.xyz")
+    pattern, output = str(tmp_path / "runs/*/glass.xyz"), tmp_path / "both.h5"
+    assert main(["read", pattern, "--model", "ipl3d", SIZES, "--output", str(output)]) == 0
+    with ChunkReader(output) as reader:
+        checksums = reader.attributes["parameters"]["source"]
+    assert list(checksums) == ["0/glass.xyz", "1/glass.xyz"] and len(set(checksums.values())) == 2
 
 
 def test_a_later_glass_that_is_no_inherent_state_is_refused_before_any_work(sources, tmp_path, capsys):
