@@ -309,7 +309,8 @@ def test_samplers_are_those_that_there_are():
     assert set(SAMPLERS) == set(swap_monte_carlo.SAMPLERS)
 
 
-def test_help_names_the_fewest_sweeps(capsys):
+def test_help_names_the_fewest_sweeps(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")  # narrow texts are broken at hyphens
     with pytest.raises(SystemExit):
         main(["relaxation", "--help"])
     shown = " ".join(capsys.readouterr().out.split())
