@@ -11,7 +11,7 @@ from nqe_core.configuration import Configuration
 from nqe_core.errors import InputError
 from nqe_core.kernels import forces as kernel
 from nqe_core.kernels import neighbors
-from nqe_core.models import Model
+from nqe_core.models import Model, check_is_model
 
 # A row of the list holds the partners in half of space, and those in the rest of its row of cells: of all partners as much
 # as 0.65 to 0.69, in two to four dimensions, for a particle at the far side of its cell
@@ -52,8 +52,7 @@ class PairList:
 
 def check_fits(configuration: Configuration, model: Model) -> None:
     """Raise `InputError` when the configuration cannot belong to the model, or its pairs are too many for a list."""
-    if not isinstance(model, Model):
-        raise InputError(f"model is {model!r}, must be a Model, such as MODELS['ipl3d'] or get_model('ipl3d')")
+    check_is_model(model)
     if configuration.dimension != model.dimension:
         raise InputError(
             f"the configuration has {configuration.dimension} dimensions, model {model.name!r} has {model.dimension}"

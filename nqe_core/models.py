@@ -329,6 +329,12 @@ OTHER_MODELS: dict[str, Model] = {
 }  # fmt: skip
 
 
+def check_is_model(model: object) -> None:
+    """Refuse what is no model, but its name, say."""
+    if not isinstance(model, Model):
+        raise InputError(f"model is {model!r}, must be a Model, such as MODELS['ipl3d'] or get_model('ipl3d')")
+
+
 def get_model(name: str) -> Model:
     """The shipped model of that name; `InputError` names the known ones otherwise."""
     known = {**MODELS, **OTHER_MODELS}

@@ -9,8 +9,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from nqe_core.errors import InputError
-from nqe_core.models import Model
+from nqe_core.models import Model, check_is_model
 
 
 @dataclass(frozen=True)
@@ -23,8 +22,7 @@ class Units:
     @classmethod
     def of(cls, model: Model) -> Units:
         """The units of one model; `InputError` when it is none, but its name."""
-        if not isinstance(model, Model):
-            raise InputError(f"model is {model!r}, must be a Model, such as MODELS['ipl3d'] or get_model('ipl3d')")
+        check_is_model(model)
         density = model.number_density
         return cls(
             length=density ** (-1.0 / model.dimension),

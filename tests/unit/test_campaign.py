@@ -96,17 +96,22 @@ def count_computed(monkeypatch) -> list:
     return drawn
 
 
-def interrupt(job, output, after: int) -> None:
-    """Run until `after` rows are written aside."""
+def stopping(job, at: int, error: BaseException):
+    """The job, which ends with an error at one sample."""
     compute = job.compute
 
     def rows(unit, checkpoint, pause):
-        if unit.start == after:
-            raise Interrupted("test")
+        if unit.start == at:
+            raise error
         yield from compute(unit, checkpoint, pause)
 
     job.compute = rows
-    assert run(job, output, options()) == RESUMABLE
+    return job
+
+
+def interrupt(job, output, after: int) -> None:
+    """Run until `after` rows are written aside."""
+    assert run(stopping(job, after, Interrupted("test")), output, options()) == RESUMABLE
 
 
 def test_finished_samples_are_not_computed_again(tmp_path, monkeypatch, reference):
@@ -185,29 +190,18 @@ def test_a_bug_is_not_a_failed_sample_and_keeps_what_is_done(tmp_path, reference
     assert checksum(tmp_path / "0000.h5") == reference
 
 
-def refusing_job(at: int):
-    """A job whose input is wrong at one sample."""
-    job = fake_job()
-    compute = job.compute
-
-    def rows(unit, checkpoint, pause):
-        if unit.start == at:
-            raise InputError("liquid.h5: damaged")
-        yield from compute(unit, checkpoint, pause)
-
-    job.compute = rows
-    return job
+DAMAGED = InputError("liquid.h5: damaged")
 
 
 def test_a_wrong_input_leaves_nothing_of_short_work(tmp_path):
     with pytest.raises(InputError, match="damaged"):
-        run(refusing_job(8), tmp_path / "0000.h5", options())
+        run(stopping(fake_job(), 8, DAMAGED), tmp_path / "0000.h5", options())
     assert list(tmp_path.iterdir()) == []
 
 
 def test_rows_written_aside_before_a_wrong_input_wait_for_the_right_one(tmp_path, reference):
     with pytest.raises(InputError, match="damaged"):
-        run(refusing_job(8), tmp_path / "0000.h5", options(flush_seconds=1e-9))
+        run(stopping(fake_job(), 8, DAMAGED), tmp_path / "0000.h5", options(flush_seconds=1e-9))
     log = io.StringIO()
     assert run(fake_job(), tmp_path / "0000.h5", options(log=log)) == DONE
     assert "8/12 samples are done already" in log.getvalue()

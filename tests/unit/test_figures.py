@@ -167,6 +167,11 @@ def test_captions_and_claims_name_what_is_not_in_equilibrium(campaign, tmp_path)
     assert apart[named].all() and not named.all()
     assert set(table[apart & ~named]["source"]) == {"Fig. 8"}  # of boxes of N = 500
     assert campaign_data.equilibrium_note(pd.DataFrame({"ensemble": ["poly3d_n500_t035"]})) == ""  # only within a job
+    samples = campaign_data.read_samples(str(campaign.tables["poly3d_n500_t035"]), campaign.models)
+    with campaign_data.not_in_equilibrium({"poly3d_n500_t035": 0.0}):  # of an infinite relaxation time
+        assert "(1 failed, left out; relaxes too slowly to be measured: not" in campaign_data.counts(
+            samples, samples[1:]
+        )
 
 
 def test_liquids_out_of_equilibrium_count_only_where_there_are_no_others(campaign):

@@ -203,3 +203,15 @@ def test_cluster_jobs_ask_for_what_their_ensemble_costs(workdir):
         assert min(1440, max(10, 2 * chunk_minutes)) <= runtime <= min(1440, 15 + 4 * chunk_minutes)
         assert max(500, 1.2 * memory_mb(rows[name], rule, measured)) <= memory
     assert asked["ipl4d_n10000", "inherent_state"][0] > asked["ipl2d_n400", "inherent_state"][0]
+
+
+def test_a_walker_has_time_for_all_of_its_samples(workdir):
+    """More ranks do not make a liquid that one walker makes any sooner."""
+    name = "poly3d_n500_t035_equilibrium"
+    run = workdir.dry_run(f"results/batch/{name}/liquid/0000.h5", campaign="batch", profile="slurm")
+    assert run.status == 0, run.text[-3000:]
+    (row,) = [row for row in sheet("batch") if row.ensemble == name]
+    assert row.samples_per_walker == row.samples_per_chunk
+    walker_minutes = seconds_per_sample(row, "liquid", read_measurements()) * row.samples_per_walker / 60
+    (runtime,) = map(int, re.findall(r"resources: .*?runtime=(\d+)", run.text))
+    assert 2 * walker_minutes <= runtime <= 15 + 4 * walker_minutes
