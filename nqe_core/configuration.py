@@ -47,7 +47,7 @@ class Configuration:
             raise InputError(f"the position of particle {int(np.argmin(finite))} is not finite")
         if not (np.isfinite(diameters) & (diameters > 0)).all():
             worst = int(np.argmin(np.isfinite(diameters) & (diameters > 0)))
-            raise InputError(f"the diameter of particle {worst} is {diameters[worst]}, must be positive")
+            raise InputError(f"the diameter of particle {worst} is {diameters[worst]}, must be positive and finite")
         if not (isinstance(self.box_length, Real) and np.isfinite(self.box_length) and self.box_length > 0):
             raise InputError(f"box_length is {self.box_length!r}, must be a positive number")
         # kernels get copies of these: numba would compile them once more for arrays that are read only

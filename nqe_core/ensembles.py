@@ -105,7 +105,7 @@ class Ensemble:
         if self.burn_in < 1:
             self._refuse("burn_in", "must be at least 1")
         if not (math.isfinite(self.cooling_rate) and self.cooling_rate >= 0):
-            self._refuse("cooling_rate", "must not be negative")
+            self._refuse("cooling_rate", "must be finite and not negative")
         if (self.preparation == "cool") != (self.cooling_rate > 0):
             self._refuse("cooling_rate", f"must be {'positive to cool' if self.preparation == 'cool' else '0'}")
         if not 0 <= self.swap_fraction < 1:
@@ -119,7 +119,7 @@ class Ensemble:
             if getattr(self, name) != value:
                 self._refuse(name, f"must be {value:g}: the samples are read from {self.source}")
         if not (math.isfinite(self.length_unit) and self.length_unit > 0):
-            self._refuse("length_unit", "must be positive")
+            self._refuse("length_unit", "must be positive and finite")
         if self.diameters:
             parse_diameters(self.diameters)
 

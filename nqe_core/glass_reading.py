@@ -50,7 +50,7 @@ class Origin:
         check_name(self.ensemble)
         check_seed(self.root_seed)
         if not (np.isnan(self.temperature) or 0 < self.temperature < np.inf):
-            raise InputError(f"parent temperature is {self.temperature}, must be positive")
+            raise InputError(f"parent temperature is {self.temperature}, must be positive and finite")
 
 
 def read_job(

@@ -141,7 +141,7 @@ class Model:
         for name in ("number_density", "cutoff", "smallest_diameter", "shear_modulus_infinity", "table_density"):
             value = getattr(self, name)
             if not (math.isfinite(value) and value > 0):
-                raise InputError(f"{where}: {name} is {value!r}, must be positive")
+                raise InputError(f"{where}: {name} is {value!r}, must be positive and finite")
         if not (math.isfinite(self.largest_diameter) and self.largest_diameter >= self.smallest_diameter):
             raise InputError(f"{where}: largest_diameter is {self.largest_diameter!r}, below the smallest")
         spread = self.largest_diameter - self.smallest_diameter

@@ -7,6 +7,7 @@ model is decided in `nqe_core.foreign_glasses`. ASE and gsd come with the extra 
 from __future__ import annotations
 
 import io
+import math
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -74,9 +75,13 @@ def parse_diameters(text: str) -> dict[str, float]:
         try:
             size = float(value)
         except ValueError:
-            size = -1.0
-        if not (separator and name and size > 0) or name in found:
-            raise InputError(f"diameters {text!r}: {entry!r} is not TYPE=DIAMETER, or its type appears twice")
+            separator = ""
+        if not (separator and name):
+            raise InputError(f"diameters {text!r}: {entry!r} is not TYPE=DIAMETER")
+        if not 0 < size < math.inf:
+            raise InputError(f"diameters {text!r}: that of {name!r} is {value}, must be positive and finite")
+        if name in found:
+            raise InputError(f"diameters {text!r}: type {name!r} appears twice")
         found[name] = size
     return found
 

@@ -148,7 +148,7 @@ def test_relaxation_times_without_a_table(tmp_path):
         ({"preparation": "anneal"}, "preparation is 'anneal', must be one of quench, cool"),
         ({"preparation": "cool"}, "cooling_rate is 0.0, must be positive to cool"),
         ({"cooling_rate": "0.1"}, "cooling_rate is 0.1, must be 0"),
-        ({"cooling_rate": "-1"}, "cooling_rate is -1.0, must not be negative"),
+        ({"cooling_rate": "-1"}, "cooling_rate is -1.0, must be finite and not negative"),
         ({"n_samples": "0"}, "n_samples is 0, must be at least 1"),
         ({"burn_in": "0"}, "burn_in is 0"),
         ({"spacing": "0"}, "spacing is 0"),
@@ -214,7 +214,7 @@ def test_a_chunk_that_is_not_there_is_refused(tmp_path):
 
 @pytest.mark.parametrize("unit", [0.0, -1.0, math.inf])
 def test_a_unit_of_length_must_be_positive(unit):
-    with pytest.raises(InputError, match=f"length_unit is {unit}, must be positive"):
+    with pytest.raises(InputError, match=f"length_unit is {unit}, must be positive and finite"):
         Ensemble("a", "ipl3d", 999, 2.0, 1, 1, 1, 1, "read", 0.0, 0.0, 0, 0, source="x", length_unit=unit)
 
 

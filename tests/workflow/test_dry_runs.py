@@ -124,6 +124,21 @@ def test_a_sheet_without_some_models_leaves_their_figures_out(workdir):
     assert run.count("fig2") == run.count("fig4") == run.count("fig9") == 0
 
 
+def test_fig_8_takes_the_largest_liquids_in_equilibrium_where_there_are_any(workdir):
+    """At T = 0.35 the small ones are, the large ones are not; at 0.5 only the short burn-in is there."""
+    header, *_ = (row for row in (workdir.path / "config/campaigns/tiny.tsv").read_text().splitlines() if row[0] != "#")
+    rows = [
+        "small\tpoly3d\t200\t0.35\t4\t2\t4\t1\tquench\t0\t0.1\t12tau\t3tau",
+        "settled\tpoly3d\t500\t0.35\t4\t2\t4\t1\tquench\t0\t0.1\t12tau\t3tau",
+        "hurried\tpoly3d\t1000\t0.35\t4\t2\t4\t1\tquench\t0\t0.1\t30000\t6000",
+        "hurried_too\tpoly3d\t1000\t0.5\t4\t2\t4\t1\tquench\t0\t0.1\t300\t60",
+    ]
+    (workdir.path / "config/campaigns/mine.tsv").write_text("\n".join([header, *rows]) + "\n")
+    run = workdir.dry_run("results/mine/figures/fig8.pdf", campaign="mine")
+    assert run.status == 0, run.text[-3000:]
+    assert {name.split("/")[2] for name in run.outputs()} == {"settled", "hurried_too", "figures"}
+
+
 def test_poly_starts_from_nonaffine_velocities_and_ipl_does_not(workdir):
     run = workdir.dry_run("--printshellcmds")
     cubic = [line for line in run.text.splitlines() if "nqe cubic" in line]

@@ -201,8 +201,10 @@ ROLES = FieldRoles.of(ENSEMBLES.values())
 
 
 def largest(model):
-    """Of one model, the ensembles of the largest N of each parent temperature."""
+    """Of one model, the ensembles of the largest N of each parent temperature, in equilibrium where there are any."""
     rows = [ENSEMBLES[name] for name in of_model(model)]
+    settled = {row.parent_temperature for row in rows if row.ensemble not in SHORT_BURN_INS}
+    rows = [row for row in rows if row.parent_temperature not in settled or row.ensemble not in SHORT_BURN_INS]
     most = {row.parent_temperature: row.n_particles for row in rows}  # they come from small to large N
     return [row.ensemble for row in rows if row.n_particles == most[row.parent_temperature]]
 
