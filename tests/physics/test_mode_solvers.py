@@ -221,15 +221,17 @@ def test_softest_of_several_starts(glasses, modes, name):
 
 def test_second_quartic_mode_from_the_difference_field(glasses):
     """psi minus its part along pi4 leads to another excitation (Fig. 1): also a solution, and another one."""
-    glass = glasses("ipl3d")
-    bonds = glass.interactions
-    found = lowest_modes(bonds, 2)
-    first = find_quartic_mode(bonds, found.modes[0])
-    difference = found.modes[0] - np.sign(np.sum(found.modes[0] * first.mode)) * first.mode
-    second = find_quartic_mode(bonds, difference)
-    assert second.converged
-    assert second.residual <= 1e-8
-    assert overlap(second.mode, first.mode) < 1 - SAME or second.stiffness == pytest.approx(first.stiffness, rel=1e-6)
+    overlaps = []
+    for seed in range(SAMPLES):
+        bonds = glasses("ipl3d", seed).interactions
+        found = lowest_modes(bonds, 2)
+        first = find_quartic_mode(bonds, found.modes[0])
+        difference = found.modes[0] - np.sign(np.sum(found.modes[0] * first.mode)) * first.mode
+        second = find_quartic_mode(bonds, difference)
+        assert second.converged
+        assert second.residual <= 1e-8
+        overlaps.append(overlap(second.mode, first.mode))
+    assert min(overlaps) < 0.9
 
 
 class Bowl:

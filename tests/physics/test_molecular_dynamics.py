@@ -151,11 +151,12 @@ def test_cooling_finds_deeper_states_than_an_instantaneous_quench(glasses):
 def test_cooling_ends_cold(glasses, monkeypatch):
     """The kinetic temperature follows the ramp down: friction 1 against a rate of 0.02 leaves about that much."""
     glass = glasses("ipl2d")
-    seen = []
+    seen, taken = [], []
     run = LangevinDynamics.run
 
     def spy(self, steps, temperature):
         run(self, steps, temperature)
+        taken.append(steps)
         seen.append((float(np.min(temperature)), self.kinetic_temperature))
 
     monkeypatch.setattr(LangevinDynamics, "run", spy)
@@ -165,6 +166,7 @@ def test_cooling_ends_cold(glasses, monkeypatch):
     assert ramp[-1] < 0.005
     assert measured[-1] < 0.05
     assert measured[0] > 0.2
+    assert sum(taken) * TIME_STEP == pytest.approx(0.4 / 0.02)  # at the rate that was asked for
 
 
 @pytest.mark.parametrize("updates", [1, 50, 51, 99, 100, 1234])

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from scipy.stats import chi
 
+import nqe_core.relaxation
 from nqe_core.correlations import (
     OVERLAP_LENGTH,
     decay,
@@ -150,18 +151,23 @@ def test_first_peak_of_a_disturbed_lattice():
 
 @pytest.fixture(scope="module")
 def liquid():
-    study = Study(MODELS["ipl2d"], 64, 2.0, sweeps=16_000, burn_in=400, walkers=3, swap_fraction=0.0)
+    study = Study(MODELS["ipl2d"], 64, 2.0, sweeps=16_000, burn_in=400, walkers=8, swap_fraction=0.0)
     return study, measure_relaxation(study)
 
 
 def test_a_liquid_is_followed(liquid, tmp_path):
     _, found = liquid
-    assert found.overlap.values.shape == (3, SNAPSHOTS // 2)
+    assert found.overlap.values.shape == (8, SNAPSHOTS // 2)
     assert 0 < found.overlap.time.value < found.lags[-1]
     assert 0 < found.scattering.time.value < found.lags[-1]
     assert found.sizes.time.value == math.inf  # no swaps: every particle keeps its size
-    assert abs(found.drift.value) < 6 * found.drift.error
+    assert abs(found.drift.value) < 9 * found.drift.error
     assert found.energies.mean() == pytest.approx(found.energy.value)
+    energies, between = found.energies, 16_000 // SNAPSHOTS  # one cycle each
+    assert found.heat_capacity.value == pytest.approx(variance(energies) * 64 / 2.0**2)
+    assert found.energy_time.value == pytest.approx(integrated_time(energies) * between)
+    halves = energies[:, : SNAPSHOTS // 2].mean(), energies[:, SNAPSHOTS // 2 :].mean()
+    assert found.drift.value == pytest.approx(halves[1] - halves[0])
     assert any("tau sizes       longer than" in line for line in report(found))
     write_curves(tmp_path / "curves.csv", found)
     curves = np.genfromtxt(tmp_path / "curves.csv", delimiter=",", names=True)
@@ -194,13 +200,28 @@ def test_the_same_seed_gives_the_same_times(liquid):
 def test_walkers_may_start_from_equilibrium(liquid):
     study, found = liquid
     rng = np.random.default_rng(1)
-    starts = [initial_configuration(study.model, study.n_particles, rng) for _ in range(3)]
+    starts = [initial_configuration(study.model, study.n_particles, rng) for _ in range(8)]
     again = measure_relaxation(replace(study, root_seed=3), starts=starts)
-    assert abs(again.energy.value - found.energy.value) < 4 * math.hypot(again.energy.error, found.energy.error)
+    assert abs(again.energy.value - found.energy.value) < 5.5 * math.hypot(again.energy.error, found.energy.error)
     one, other = found.overlap.time, again.overlap.time
-    assert abs(one.value - other.value) < 4 * math.hypot(one.error, other.error)
-    with pytest.raises(InputError, match="2 states for 3 walkers"):
+    assert abs(one.value - other.value) < 5.5 * math.hypot(one.error, other.error)
+    with pytest.raises(InputError, match="2 states for 8 walkers"):
         measure_relaxation(study, starts=starts[:2])
+
+
+@pytest.mark.parametrize(("start", "hot"), [(0.7, 0.7), (None, 2.0)])
+def test_walkers_come_from_the_temperature_that_is_asked_for(monkeypatch, start, hot):
+    """Then burn in at their own, with the step found before."""
+    calls, equilibrate = [], nqe_core.relaxation.equilibrate
+
+    def spy(configuration, model, temperature, sweeps, rng, **keywords):
+        calls.append((temperature, sweeps, keywords["swap_fraction"], keywords["sampler"], "step" in keywords))
+        return equilibrate(configuration, model, temperature, sweeps, rng, **keywords)
+
+    monkeypatch.setattr(nqe_core.relaxation, "equilibrate", spy)
+    measure_relaxation(Study(MODELS["ipl2d"], 64, 2.0, sweeps=4000, burn_in=80, walkers=3, swap_fraction=0.1,
+                             start_temperature=start, start_sweeps=60))  # fmt: skip
+    assert calls == [(hot, 60, 0.1, "hybrid", False), (2.0, 80, 0.1, "hybrid", True)] * 3
 
 
 def a_line(**changes) -> Measured:

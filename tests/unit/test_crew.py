@@ -120,7 +120,7 @@ def test_a_start_in_time_is_left_alone(tmp_path):
     (ready / "__init__.py").write_text("class rc: pass\n")
     (ready / "MPI.py").write_text("class COMM_WORLD: rank, size = 1, 2\n")
     code = (
-        "import time; from nqe_core.crew import Crew; crew = Crew(2, start_within=3); time.sleep(4); print(crew.rank)"
+        "import time; from nqe_core.crew import Crew; crew = Crew(2, start_within=1); time.sleep(1.5); print(crew.rank)"
     )
     ended = subprocess.run(
         [sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": str(tmp_path)}, capture_output=True, text=True,

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import doctest
 import re
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +22,7 @@ DOCS = Path(__file__).resolve().parents[2] / "docs"
 PAGES = sorted(DOCS.glob("*.md"))
 # pages of the site, and what is read where the project is kept
 EVERYTHING = [*PAGES, *sorted(DOCS.parent.glob("*.md")), *sorted(DOCS.parent.glob("config/*.md"))]
+PROGRAMS = sorted([*DOCS.glob("examples/*.py"), *DOCS.parent.glob("benchmarks/*.py")])
 WITH_EXAMPLES = [page for page in PAGES if ">>> " in page.read_text()]
 
 
@@ -33,6 +37,19 @@ def test_examples_run_as_they_stand(page, tmp_path, monkeypatch):
     observables("mine_n1000", "ipl3d", 1000, 1.0, 200, np.random.default_rng(1)).to_parquet(table)
     found = doctest.testfile(str(page), module_relative=False, optionflags=doctest.NORMALIZE_WHITESPACE)
     assert found.attempted > 0 and found.failed == 0
+
+
+@pytest.mark.parametrize("program", PROGRAMS, ids=lambda path: f"{path.parent.name}/{path.name}")
+def test_programs_import_what_the_library_has(program):
+    """Benchmarks and the documents' programs take too long to be run here."""
+    names = [
+        (node.module, name.name)
+        for node in ast.walk(ast.parse(program.read_text()))
+        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "nqe_core"
+        for name in node.names
+    ]
+    for module, name in names:
+        assert hasattr(import_module(module), name) or find_spec(f"{module}.{name}"), f"{module}.{name}"
 
 
 def test_every_page_is_in_the_contents():

@@ -20,9 +20,12 @@ from nqe_core.equilibration import Protocol, equilibrate_job
 from nqe_core.errors import InputError
 from nqe_core.interactions import Interactions
 from nqe_core.models import MODELS, OTHER_MODELS
+from nqe_core.nonlinear_modes import find_cubic_mode_from, find_quartic_mode
 from nqe_core.observables import mismatch, observe
 from nqe_core.reference import package_versions
+from nqe_core.spectrum_certificate import Certificate
 from nqe_core.storage import ChunkReader, StorageError
+from nqe_core.swap_monte_carlo import equilibrate, initial_configuration
 from nqe_core.swap_monte_carlo.hybrid import steps_of_trajectory
 from nqe_core.tables import read_table, table_attributes
 
@@ -73,6 +76,11 @@ def table(campaign) -> pd.DataFrame:
     with stages.observables_job(*campaign.values()) as job:
         assert run(job, output, options()) == DONE
     return read_table(output).to_pandas()
+
+
+def interactions(files: dict[str, Path], sample: int) -> Interactions:
+    with ChunkReader(files["inherent_state"]) as states:
+        return Interactions.of(states.configuration(sample), states.model)
 
 
 def content(path: Path) -> str:
@@ -140,6 +148,10 @@ def test_columns_belong_to_the_mode_that_they_name(campaign, table):
             assert table["harmonic_residual"][sample] == rows["harmonic"]["residual"][0]
             assert table["cubic_residual"][sample] == rows["cubic"]["residual"]
             assert table["quartic_iterations"][sample] == rows["quartic"]["iterations"]
+            for name in ("quartic", "cubic"):
+                for coefficient in ("cubic_coefficient", "quartic_coefficient"):
+                    stored = rows[name][coefficient]
+                    assert table[f"{name}_{coefficient}"][sample] == pytest.approx(stored, rel=1e-9)
 
 
 def test_quartic_force_magnitude_obeys_the_defining_equation(campaign, table):
@@ -170,7 +182,13 @@ def test_softest_cubic_mode_of_all_starts(campaign):
         starts = reader.column("start")
         assert (reader.column("stiffness") <= np.array([row["stiffness"] for row in rows]) * (1 + 1e-6)).all()
     assert [row["start"] for row in rows] == [0] * 4
-    assert ((starts >= 0) & (starts <= len(elasticity.shear_strains(2)))).all()
+    with ChunkReader(files["cubic"]) as cubic, ChunkReader(files["quartic"]) as quartic:
+        for sample in range(4):
+            bonds = interactions(files, sample)
+            fields = [quartic.row(sample, "modes")["modes"], *elasticity.nonaffine_velocities(bonds)]
+            mode, start = find_cubic_mode_from(bonds, np.array(fields))
+            np.testing.assert_array_equal(cubic.row(sample, "modes")["modes"], mode.mode)
+            assert starts[sample] == start
 
 
 def test_second_quartic_mode_starts_from_the_difference_field(campaign):
@@ -180,8 +198,76 @@ def test_second_quartic_mode_starts_from_the_difference_field(campaign):
         for sample, row in enumerate(rows):
             assert row["failure"] == ""
             psi, first = harmonic.row(sample, "modes")["modes"][0], quartic.row(sample, "modes")["modes"]
+            difference = psi - math.copysign(1.0, np.vdot(psi, first)) * first
+            expected = find_quartic_mode(interactions(campaign, sample), difference)
+            np.testing.assert_array_equal(row["modes"], expected.mode)
             assert row["overlap_harmonic"] == pytest.approx(abs(np.vdot(row["modes"], psi)))
             assert row["overlap_first"] == pytest.approx(abs(np.vdot(row["modes"], first)))
+
+
+@pytest.mark.parametrize("sampler", ["hybrid", "metropolis"])
+def test_liquids_are_what_the_protocol_says(sampler):
+    """Sampler, temperature, share of swaps, sweeps and random streams; steps are tuned in the burn-in alone."""
+    how = protocol(sampler=sampler)
+    made = equilibrate_job(how, 0, 2).compute(range(2), None, lambda: None)
+    rows = [found for found in made if isinstance(found, dict)]
+    state, step = initial_configuration(how.model, N, how.stream(0)), None
+    for row, sweeps, tune in zip(rows, (60, 20), (True, False), strict=True):
+        run_on = equilibrate(state, how.model, 2.0, sweeps, how.stream(0, row["sample"], 0), swap_fraction=0.2,
+                             step=step, tune=tune, sampler=sampler)  # fmt: skip
+        state, step = run_on.configuration.wrapped(), run_on.step
+        np.testing.assert_array_equal(row["positions"], state.positions)
+        np.testing.assert_array_equal(row["diameters"], state.diameters)
+        assert row["energy"] == run_on.energy
+
+
+def spied(monkeypatch, name: str) -> list:
+    """Arguments of each call of what the stages call by this name."""
+    calls, function = [], getattr(stages, name)
+    monkeypatch.setattr(stages, name, lambda *a, **k: calls.append((a, k)) or function(*a, **k))
+    return calls
+
+
+def first_row(job) -> dict:
+    with job:
+        (row,) = job.compute(job.units[0], None, lambda: None)
+    return row
+
+
+def test_method_and_tolerance_reach_the_solvers(campaign, monkeypatch):
+    solvers = ("find_quartic_mode", "find_cubic_mode", "find_cubic_mode_from")
+    calls = {name: spied(monkeypatch, name) for name in solvers}
+    how = {"method": "macopt", "tolerance": 1e-5}
+    state, harmonic, quartic = (campaign[stage] for stage in STAGES[1:4])
+    for job in (
+        stages.quartic_job(state, harmonic, **how),
+        stages.second_quartic_job(state, harmonic, quartic, **how),
+        stages.cubic_job(state, quartic, **how),
+        stages.cubic_job(state, quartic, "nonaffine", **how),
+    ):
+        assert 0 < first_row(job)["residual"] <= 1e-5
+    assert [[keywords for _, keywords in calls[name]] for name in solvers] == [[how] * 2, [how], [how]]
+
+
+def test_preparation_reaches_the_dynamics(campaign, monkeypatch):
+    cooled, quenched = spied(monkeypatch, "cool"), spied(monkeypatch, "quench")
+    first_row(stages.quench_job(campaign["liquid"], 1e-9))
+    first_row(stages.quench_job(campaign["liquid"], 1e-9, "cool", 0.5))
+    first_row(stages.quench_job(campaign["liquid"], 1e-9, "cool", 0.5, cooling_start=0.25))
+    assert [positional[2:4] for positional, _ in cooled] == [(2.0, 0.5), (0.25, 0.5)]
+    assert [keywords["tolerance"] for _, keywords in quenched] == [1e-9] * 3
+
+
+def test_samples_drawn_for_the_certificate_are_certified(campaign, monkeypatch):
+    def rows(share):
+        with stages.harmonic_job(campaign["inherent_state"], 3, certify_share=share) as job:
+            return [row for unit in job.units for row in job.compute(unit, None, lambda: None)]
+
+    assert all(row["certified"] for row in rows(1.0))
+    assert not any(row["certified"] for row in rows(0.0))
+    monkeypatch.setattr(stages, "certify", lambda *_: Certificate(False, 3, 4, "inertia"))
+    assert {row["failure"] for row in rows(1.0)} == {"harmonic modes missed: 3 given, 4 there (inertia)"}
+    assert {row["failure"] for row in rows(0.0)} == {""}
 
 
 def test_chunks_do_not_matter(campaign, tmp_path):

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
+import yaml
+from workflow_runs import load_rules
 
 SHEET = "campaigns/tiny.tsv"
 
@@ -65,16 +69,23 @@ MISTAKES = {
 
 
 @pytest.mark.parametrize("mistake", MISTAKES)
-def test_mistake_is_one_line(workdir, mistake):
+def test_mistake_stops_the_rules_with_one_line(workdir, monkeypatch, mistake):
+    file, old, new, message = MISTAKES[mistake]
+    workdir.edit(file, old, new)
+    assert_stopped(workdir, monkeypatch, message)
+
+
+@pytest.mark.parametrize("mistake", ["unknown key", "model typo", "broken YAML", "unknown model"])
+def test_snakemake_says_no_more_than_that_line(workdir, mistake):
     file, old, new, message = MISTAKES[mistake]
     workdir.edit(file, old, new)
     assert_one_line(workdir.dry_run(), message)
 
 
-def test_a_file_that_is_no_text_is_named(workdir):
+def test_a_file_that_is_no_text_is_named(workdir, monkeypatch):
     path = workdir.path / "config" / "models.yaml"
     path.write_bytes(path.read_bytes() + b"# \xe9\n")
-    assert_one_line(workdir.dry_run(), "config/models.yaml: 'utf-8' codec can't decode byte 0xe9")
+    assert_stopped(workdir, monkeypatch, "config/models.yaml: 'utf-8' codec can't decode byte 0xe9")
 
 
 @pytest.mark.parametrize(
@@ -91,14 +102,28 @@ def test_a_file_that_is_no_text_is_named(workdir):
         ("max_failed_fraction=nan", "max_failed_fraction is not a finite number"),
     ],
 )
-def test_mistake_on_the_command_line(workdir, option, message):
-    assert_one_line(workdir.snakemake("--dry-run", "--config", option), message)
+def test_mistake_on_the_command_line(workdir, monkeypatch, option, message):
+    key, value = option.split("=")
+    assert_stopped(workdir, monkeypatch, message, **{key: yaml.safe_load(value.replace("nan", ".nan"))})
+
+
+def test_snakemake_takes_a_mistake_on_the_command_line_for_one(workdir):
+    run = workdir.snakemake("--dry-run", "--config", "campain=tiny")
+    assert_one_line(run, "unknown key 'campain' (did you mean 'campaign'?)")
+    assert_one_line(workdir.snakemake("--dry-run", "--config", "max_failed_fraction=nan"), "is not a finite number")
 
 
 def test_chunk_beyond_the_ensemble_is_refused(workdir):
     run = workdir.dry_run("results/tiny/ipl2d_n64/liquid/0007.h5")
     assert run.status != 0
     assert "ensemble 'ipl2d_n64': no chunk 0007, the last one is 0001" in run.text
+
+
+def assert_stopped(workdir, monkeypatch, message, **config):
+    monkeypatch.chdir(workdir.path)
+    with pytest.raises(SystemExit, match=re.escape(message)) as end:
+        load_rules(**{"campaign": "tiny", **config})
+    assert str(end.value).startswith("nqe: error: ") and "\n" not in str(end.value)
 
 
 def assert_one_line(run, message):

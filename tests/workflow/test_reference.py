@@ -115,12 +115,23 @@ def test_two_batches_are_one_reference(packed, tiny, tmp_path):
 def test_verify_finds_a_changed_file_of_the_reference(packed, tmp_path):
     workdir = new_workdir(tmp_path)
     shutil.copytree(packed.path / "reference", workdir.path / "reference")
-    arguments = ("verify", "--config", "campaign=reference", "--forcerun", "verify")
+    arguments = ("verify", "--config", "campaign=reference", "--retries", "2")
     assert workdir.snakemake(*arguments).status == 0
     assert "1 batches of reference data" in (workdir.path / "results/reference/verify.txt").read_text()
     (workdir.path / "reference/tiny_20200323/ipl2d_n64.parquet").write_bytes(b"PAR1")
-    run = workdir.snakemake(*arguments)
+    run = workdir.snakemake(*arguments)  # again, since the file has changed, and once: what is wrong stays so
     assert run.status != 0 and "ipl2d_n64.parquet: is not the file that" in run.text
+    assert run.text.count("Error in rule verify") == 1
+
+
+def test_a_batch_that_is_being_packed_is_not_read(packed, tmp_path):
+    workdir = new_workdir(tmp_path)
+    shutil.copytree(packed.path / "reference", workdir.path / "reference")
+    shutil.copytree(packed.path / "reference/tiny_20200323", workdir.path / "reference/.new_batch")
+    for targets in ((), ("verify",)):
+        run = workdir.dry_run(*targets, campaign="reference")
+        assert run.status == 0, run.text[-3000:]
+        assert "tiny_20200323" in run.text and ".new_batch" not in run.text
 
 
 def test_part_of_a_campaign_can_be_packed(packed, tiny, tmp_path):

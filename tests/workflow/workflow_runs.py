@@ -8,6 +8,9 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
+
+import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -63,6 +66,22 @@ class Workdir:
         text = path.read_text()
         assert old in text
         path.write_text(text.replace(old, new, 1))
+
+
+def load_rules(*files: str, **config: object) -> dict:
+    """Names that the rules' plain Python files define, without Snakemake's start: a tenth of a second instead of three.
+
+    What would end the run with one line raises SystemExit with that line. To be called in the working directory.
+    """
+    folder = ROOT / "workflow" / "rules"
+    workflow = SimpleNamespace(
+        configfiles=["config/config.yaml"], source_path=lambda name: folder / name,
+        resource_settings=SimpleNamespace(overwrite_resources={}),
+    )  # fmt: skip
+    names = {"workflow": workflow, "config": {**yaml.safe_load(Path("config/config.yaml").read_text()), **config}}
+    for file in ("common.smk", *files):
+        exec(compile((folder / file).read_text(), file, "exec"), names)
+    return names
 
 
 def new_workdir(path: Path) -> Workdir:
