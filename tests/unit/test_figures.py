@@ -463,6 +463,124 @@ def test_lowest_modes_go_with_the_size_of_the_box(campaign):
             assert claim.ours.error < 0.1
 
 
+def test_claims_of_fig_7_are_their_columns(campaign):
+    samples = campaign_data.read_samples(campaign.observables("ipl3d"), campaign.models)
+    part = samples[samples["fine"]]
+    rise = np.linspace(0, 1, len(part))
+    part = part.assign(
+        cubic_energy_difference=np.where(rise < 0.05, -0.1, 0.3), cubic_frequency=1.14 * part["quartic_frequency"],
+        quartic_cubic_coefficient=1.0, cubic_cubic_coefficient=-(10 ** (4 * rise)),
+        quartic_quartic_coefficient=1.0, cubic_quartic_coefficient=10 ** (0.5 * rise),
+        quartic_cubic_mismatch=np.where(rise > 0.5, 0.3, 0.01),
+    )  # fmt: skip
+    found = [claim for claim in claims.cubic(part) if claim.ensembles.startswith("3D IPL")]
+    softer = np.count_nonzero(rise < 0.05) / len(part)
+    half = rise[rise <= 0.5].max() / 2
+    expected = [0.30, 0.14, 0.0, 1 - softer, 4.0, 0.5, half]
+    assert [claim.ours.value for claim in found] == pytest.approx(expected, abs=1e-9)
+
+
+def test_claims_of_fig_5_are_the_exponents(campaign):
+    """The laws (omega L)^2 and (omega L)^4 with a scatter of a tenth, at frequencies far below the first phonon's."""
+    samples = campaign_data.read_samples(campaign.observables("ipl2d ipl3d"), campaign.models)
+    samples = samples[samples["fine"]].assign(phonon_frequency=1e3)
+    noise = np.exp(np.random.default_rng(3).normal(0.0, 0.1, (2, len(samples))))
+    product = samples["quartic_frequency"] * samples["length"]
+    samples = samples.assign(energy_difference=product**2 * noise[0], harmonic_quartic_mismatch=product**4 * noise[1])
+    found = list(claims.convergence(samples))
+    assert [claim.source for claim in found] == [f"Fig. 5, Eq. {number}" for number in 2 * [15, 25, 16, 20]]
+    for claim, expected in zip(found, 2 * [2, 2, 4, 4], strict=True):
+        assert claim.ours.value == pytest.approx(expected, abs=4.5 * claim.ours.error)
+        assert claim.ours.error < 0.3
+
+
+def columns(*names):
+    return tuple((lambda rows, name=name: rows[name]) if isinstance(name, str) else name for name in names)
+
+
+def product(mode):
+    return lambda rows: rows[f"{mode}_stiffness"] * rows[f"{mode}_quartic_coefficient"]
+
+
+def ratio(one, other):
+    return lambda rows: abs(rows[one] / rows[other])
+
+
+def square(name):
+    return lambda rows: rows[name] ** 2
+
+
+# what the points and histograms of a figure show, and in which dimension
+SHOWN = {
+    "fig2": [(3, columns("participants_quartic", "quartic_quartic_coefficient"))],
+    "fig4": [(d, columns(f"{mode}_frequency", f"participants_{mode}")) for d in (2, 3) for mode in ("harmonic", "quartic")],
+    "fig7": [
+        (3, columns("quartic_frequency", lambda rows: rows["cubic_stiffness"] / rows["quartic_stiffness"] - 1)),
+        (3, columns("quartic_cubic_mismatch", ratio("cubic_cubic_coefficient", "quartic_cubic_coefficient"))),
+        (3, columns("quartic_cubic_mismatch", ratio("cubic_quartic_coefficient", "quartic_quartic_coefficient"))),
+    ],
+    "fig8": [(3, columns(product("cubic"), lambda rows: abs(rows["cubic_cubic_coefficient"])))],
+    "fig9": [
+        (3, columns("quartic_frequency", "quartic_force_magnitude")),
+        *((dimension, columns(product("cubic"), square("cubic_cubic_coefficient"))) for dimension in (2, 3, 4)),
+        (3, columns(product("quartic"), square("quartic_cubic_coefficient"))),
+        (3, columns("quartic_frequency", "quartic_quartic_coefficient")),
+    ],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SHOWN)
+def test_points_are_the_columns_that_the_axes_name(name, campaign, outputs, monkeypatch):
+    shown = set()
+
+    def spy(function, place):
+        def drawn(*arguments, **keywords):
+            shown.update(zip(*(np.asarray(values) for values in arguments[place : place + 2]), strict=True))
+            return function(*arguments, **keywords)
+
+        return drawn
+
+    monkeypatch.setattr(style, "scatter", spy(style.scatter, 1))
+    monkeypatch.setattr(style, "histogram", spy(style.histogram, 2))
+    script, models = TABLE_FIGURES[name]
+    script.draw(campaign.observables(models), campaign.models, **outputs)
+    samples = campaign_data.read_samples(campaign.observables(models), campaign.models)
+    expected = set()
+    for dimension, (x, y) in SHOWN[name]:
+        rows = samples[samples["fine"] & (samples["dimension"] == dimension)]
+        expected.update(zip(x(rows).to_numpy(), y(rows).to_numpy(), strict=True))
+    assert len(expected) > 50 and expected <= shown
+    if name != "fig9":  # whose panels (b) and (c) show other columns besides
+        assert expected == shown
+
+
+def test_lines_of_the_bound_are_eq_32(campaign, outputs, monkeypatch):
+    kept = []
+    monkeypatch.setattr(style, "save", lambda made, pdf, png: kept.append(made))
+    fig8.draw(campaign.observables("poly3d"), campaign.models, **outputs)
+    fig9.draw(campaign.observables("ipl2d ipl3d ipl4d"), campaign.models, **outputs)
+    x, y = kept[0].axes[0].lines[0].get_data()
+    assert np.square(y) == pytest.approx(3 * x)
+    for panel in kept[1].axes[3:5]:
+        x, y = panel.lines[-1].get_data()
+        assert y == pytest.approx(3 * x)
+    for made in kept:
+        style.plt.close(made)
+
+
+def test_fig_5_shows_the_running_medians(campaign, outputs, monkeypatch):
+    kept = []
+    monkeypatch.setattr(style, "save", lambda made, pdf, png: kept.append(made))
+    fig5.draw(campaign.observables("ipl2d ipl3d"), campaign.models, **outputs)
+    lines = [np.array(line.get_data(), dtype=float) for panel in kept[0].axes for line in panel.lines]
+    samples = campaign_data.read_samples(campaign.observables("ipl2d ipl3d"), campaign.models)
+    for _, rows in samples[samples["fine"]].groupby("ensemble"):
+        for column in laws.CONVERGENCE:
+            curve = statistics.running_median(rows["quartic_frequency"], rows[column], blocks=rows["block"])
+            assert any(line.shape == (2, curve.x.size) and np.allclose(line, [curve.x, curve.median]) for line in lines)
+    style.plt.close(kept[0])
+
+
 def test_more_series_than_colours_are_all_drawn_and_told_apart(campaign, tmp_path, outputs):
     """Nine parent temperatures: the figure of predictions stopped at the seventh, Figs. 2 and 8 left the others out."""
     base = pd.read_parquet(campaign.tables["poly3d_n500_t050"])
