@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import shutil
 import weakref
 
@@ -13,7 +14,19 @@ import scipy.io
 import scipy.sparse
 from other_programs import make_glass, write_xyz
 
-from nqe_core import MODELS, Configuration, Interactions, hessian, read_configurations, stiffness
+import nqe_core.export
+from nqe_core import (
+    MODELS,
+    Configuration,
+    InputError,
+    Interactions,
+    find_quartic_mode,
+    hessian,
+    potential_energy,
+    read_configurations,
+    stiffness,
+)
+from nqe_core.analysis import picture_of
 from nqe_core.cli import main
 from nqe_core.storage import ChunkReader
 
@@ -245,6 +258,91 @@ def test_exported_gsd_is_read_by_gsd(analysed, tmp_path):
         first = state.configuration(0)
     assert glasses[0].box_length == pytest.approx(first.box_length, rel=1e-7)
     np.testing.assert_array_equal(glasses[0].diameters, first.diameters)
+
+
+def test_a_glass_in_the_plane_goes_out_and_comes_back(tmp_path):
+    """In units of its own and of another density, from a file whose ending says nothing."""
+    model, glass = MODELS["ipl2d"], make_glass("ipl2d")
+    energy, wide = potential_energy(glass, model), 3.4 * glass.positions
+    source = write_xyz(tmp_path / "glass.pos", Configuration(wide, glass.diameters, 3.4 * glass.box_length))
+    state = tmp_path / "state.h5"
+    read = ["read", str(source), "--model", "ipl2d", SIZES, "--format", "extxyz", "--output", str(state)]
+    assert main(read) == 2 and not state.exists()  # a density of 0.07
+    assert main([*read, "--length-unit", "3.4"]) == 0
+    for ending, digits in (("xyz", 1e-12), ("gsd", 1e-4)):
+        assert main(["export", str(state), "--output", str(tmp_path / f"back.{ending}")]) == 0
+        (back,) = read_configurations(tmp_path / f"back.{ending}", model)
+        assert potential_energy(back, model) == pytest.approx(energy, rel=digits)
+    assert 'pbc="T T F"' in (tmp_path / "back.xyz").read_text()
+    with gsd_hoomd.open(str(tmp_path / "back.gsd"), "r") as frames:
+        assert frames[0].configuration.dimensions == 2 and frames[0].configuration.box[2] == 0
+
+
+def test_another_density_is_read_when_it_is_meant(sources, tmp_path):
+    """A box that is one per cent longer is another state of the model, and no inherent state."""
+    glass = read_configurations(sources / "glass_0.xyz", MODELS["ipl3d"], diameters={"A": 1.0, "B": 1.4})[0]
+    source = write_xyz(
+        tmp_path / "a.xyz", Configuration(1.01 * glass.positions, glass.diameters, 1.01 * glass.box_length)
+    )
+    read = ["read", str(source), "--model", "ipl3d", SIZES, "--quench", "--output", str(tmp_path / "a.h5")]
+    assert main(read) == 2
+    assert main([*read, "--any-density"]) == 0
+    with ChunkReader(tmp_path / "a.h5") as reader:
+        assert reader.row(0)["box_length"] == pytest.approx(1.01 * glass.box_length)
+
+
+def test_four_dimensions_fit_no_format():
+    with pytest.raises(InputError, match="four dimensions fit neither"):
+        nqe_core.export._in_space(np.zeros((3, 4)))
+
+
+@pytest.fixture(scope="module")
+def half_failed(analysed, tmp_path_factory):
+    """The three glasses' files, of which the softest has lost its quartic mode."""
+    folder = tmp_path_factory.mktemp("half_failed")
+    for name in ("inherent_state.h5", "harmonic.h5"):
+        shutil.copy(analysed / name, folder)
+    softest, count = int(pd.read_csv(analysed / "observables.csv")["quartic_stiffness"].argmin()), itertools.count()
+
+    def sometimes(*arguments, **keywords):
+        if next(count) == softest:
+            raise ArithmeticError("lost")
+        return find_quartic_mode(*arguments, **keywords)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("nqe_core.stages.find_quartic_mode", sometimes)
+        files = [str(folder / f"{stage}.h5") for stage in ("inherent_state", "harmonic")]
+        assert main(["quartic", *files, "--output", str(folder / "quartic.h5")]) == 0
+    files[1] = str(folder / "quartic.h5")
+    assert main(["cubic", *files, "--output", str(folder / "cubic.h5")]) == 0
+    return folder, softest
+
+
+def test_failed_samples_are_left_out_and_counted(half_failed, tmp_path, capsys):
+    folder, softest = half_failed
+    assert export(folder, tmp_path / "a.xyz") == 0
+    assert "a.xyz: 2 samples, 1 failed ones left out" in capsys.readouterr().err
+    assert {frame.info["sample"] for frame in ase_io.read(tmp_path / "a.xyz", index=":")} == {0, 1, 2} - {softest}
+    assert export(folder, tmp_path / "b.xyz", "--samples", str(softest)) == 2
+    assert "every sample of these has failed in some stage" in capsys.readouterr().err
+    assert not (tmp_path / "b.xyz").exists()
+
+
+def test_the_picture_shows_the_softest_sample_that_has_not_failed(analysed, half_failed, tmp_path):
+    pytest.importorskip("matplotlib")
+    folder, softest = half_failed
+    stiffness = pd.read_csv(analysed / "observables.csv")["quartic_stiffness"]
+    for place, expected in ((analysed, softest), (folder, int(stiffness.drop(softest).idxmin()))):
+        files = {stage: place / f"{stage}.h5" for stage in ("inherent_state", "harmonic", "quartic")}
+        assert picture_of(files, tmp_path / "modes.png") == expected
+
+
+def test_cubic_modes_start_where_they_are_told_to(sources, tmp_path):
+    command = ["analyse", str(sources / "glass_0.xyz"), "--model", "ipl3d", SIZES, "--no-picture", "--output"]
+    for starts in ("quartic", "nonaffine"):
+        assert main([*command, str(tmp_path / starts), "--starts", starts]) == 0
+        with ChunkReader(tmp_path / starts / "cubic.h5") as reader:
+            assert reader.attributes["parameters"]["starts"] == starts
 
 
 @pytest.mark.parametrize("ending", ["npz", "mtx"])
