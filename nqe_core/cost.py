@@ -132,8 +132,10 @@ def _of(measured: tuple[Measurement, ...], stage: str, ensemble: Ensemble) -> li
     def distance(line: Measurement) -> float:
         return abs(math.log(line.parent_temperature / ensemble.parent_temperature))
 
-    nearest = min(map(distance, found), default=0.0)
-    return sorted((line for line in found if distance(line) < nearest + 1e-9), key=lambda line: line.n_particles)
+    if not found:
+        return []
+    nearest = min(found, key=distance).parent_temperature  # of two equally near one: their lines do not mix
+    return sorted((line for line in found if line.parent_temperature == nearest), key=lambda line: line.n_particles)
 
 
 def at_size(points: list[tuple[int, float]], n: int) -> float:
@@ -192,6 +194,8 @@ def bytes_per_sample(ensemble: Ensemble) -> float:
     dimension = get_model(ensemble.model).dimension
     total = OBSERVABLES_BYTES
     for stage in STAGES[:-1]:
+        if stage == "liquid" and ensemble.source:
+            continue
         for field in stage_fields(stage, ensemble.n_particles, dimension, ensemble.n_modes):
             size = TEXT_BYTES if field.kind == "text" else field.dtype.itemsize
             total += size * math.prod(field.shape)

@@ -22,7 +22,7 @@ from nqe_core.fire import quench
 from nqe_core.interactions import Interactions
 from nqe_core.linear_response import Factorised
 from nqe_core.models import Model
-from nqe_core.nonlinear_modes import participation_ratio
+from nqe_core.nonlinear_modes import cubic_coefficient, participation_ratio, quartic_coefficient, stiffness
 
 SAME = 1e-3  # distance of two minima, in units of the way to the barrier or the start, below which they are one
 BESIDE = 0.1  # of that way from the barrier, where quenches start
@@ -56,9 +56,8 @@ class QuarticExpansion:
 
     @classmethod
     def along(cls, interactions: Interactions, z: np.ndarray) -> QuarticExpansion:
-        """Of a displacement field, shape=(N, d), of unit norm."""
-        kappa, tau = interactions.cubic_scalars(z)
-        return cls(kappa, tau, interactions.quartic_scalars(z)[1])
+        """Of the direction of a displacement field, shape=(N, d)."""
+        return cls(stiffness(interactions, z), cubic_coefficient(interactions, z), quartic_coefficient(interactions, z))
 
     @property
     def asymmetry(self) -> float:

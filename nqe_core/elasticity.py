@@ -11,7 +11,7 @@ from itertools import combinations
 
 import numpy as np
 
-from nqe_core.errors import InputError
+from nqe_core.errors import InputError, check_tolerance
 from nqe_core.interactions import Interactions
 from nqe_core.kernels import contractions
 from nqe_core.linear_response import solve_directly, solve_together
@@ -140,9 +140,13 @@ def nonaffine_velocities(interactions: Interactions, tolerance: float = SOLVE_TO
 
     Raises
     ------
+    InputError
+        Tolerance not between 0 and 1.
     ArithmeticError
-        When M is not positive definite.
+        In 2D, when M is not positive definite or the packing has rattlers; in 3D and 4D, when the solver meets a
+        direction of negative curvature.
     """
+    check_tolerance(tolerance)
     every = shear_strains(interactions.dimension)
     return _velocities(interactions, np.stack([mismatch_force(interactions, strain) for strain in every]), tolerance)
 

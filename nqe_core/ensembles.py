@@ -10,7 +10,7 @@ import csv
 import hashlib
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields, replace
 from pathlib import Path
 
@@ -19,8 +19,8 @@ import numpy as np
 from nqe_core.errors import InputError
 from nqe_core.file_schema import STAGES
 from nqe_core.models import MODELS, Model, most_modes
-from nqe_core.particle_files import parse_diameters
-from nqe_core.relaxation_table import MOST_TIMES, SHORT_BURN_IN, Measured, read_relaxation, relaxation_time
+from nqe_core.relaxation_table import MOST_TIMES, Measured, constants_key, read_relaxation, relaxation_time
+from nqe_core.source_files import parse_diameters
 
 # what a row says about a liquid, and what it must say where glasses are read instead
 WITHOUT_LIQUID = {"samples_per_walker": 1, "cooling_rate": 0.0, "swap_fraction": 0.0, "burn_in": 0, "spacing": 0}
@@ -200,19 +200,6 @@ def relaxation_table(sheet: str | Path) -> Path:
     return Path(sheet).resolve().parent.parent / "relaxation.tsv"
 
 
-def short_burn_ins(rows: Iterable[Ensemble], table: Path, sampler: str) -> dict[str, float]:
-    """Burn-ins, in relaxation times to two digits (0: none known), of ensembles whose liquids cannot be in equilibrium.
-
-    Nothing is said of samples that were read, and where the table or its line for a liquid is missing.
-    """
-    times, found = read_relaxation(table) if table.exists() else (), {}
-    for row in rows:
-        tau = relaxation_time(times, row.model, row.parent_temperature, row.n_particles, sampler, row.swap_fraction)
-        if not row.source and tau is not None and row.burn_in < SHORT_BURN_IN * tau:
-            found[row.ensemble] = float(f"{row.burn_in / tau:.2g}")
-    return found
-
-
 def read_sheet(
     path: str | Path,
     models: Mapping[str, Model] | None = MODELS,
@@ -266,7 +253,8 @@ def read_sheet(
             row = _parse({**texts, **dict.fromkeys(_in_relaxation_times(texts), "1")})
             if models is not None:
                 check_model(row, models)
-            known, row = _counted_in_sweeps(texts, row, relaxation_table(path), sampler, measured)
+            constants = constants_key(models[row.model].parameters()) if models is not None else None
+            known, row = _counted_in_sweeps(texts, row, relaxation_table(path), sampler, constants, measured)
         except InputError as error:
             raise InputError(f"{where}: {error}") from None
         if row.ensemble in ensembles:
@@ -307,7 +295,12 @@ def _in_relaxation_times(values: dict[str, str]) -> list[str]:
 
 
 def _counted_in_sweeps(
-    values: dict[str, str], row: Ensemble, table: Path, sampler: str, measured: Sequence[Measured] | None
+    values: dict[str, str],
+    row: Ensemble,
+    table: Path,
+    sampler: str,
+    constants: str | None,
+    measured: Sequence[Measured] | None,
 ) -> tuple[bool, Ensemble]:
     """Whether the relaxation times that a row counts in are known, and the row, which then counts in sweeps."""
     if not (columns := _in_relaxation_times(values)):
@@ -320,13 +313,15 @@ def _counted_in_sweeps(
     if not all(0 < number < MOST_TIMES for number in numbers.values()):
         raise InputError(f"{', '.join(numbers)}: relaxation times must be positive, and less than {MOST_TIMES:g}")
     liquid = (row.model, row.parent_temperature, row.n_particles, sampler, row.swap_fraction)
-    tau = relaxation_time(times, *liquid)
+    tau = relaxation_time(times, *liquid, constants)
     if measured is not None and (tau is None or not math.isfinite(tau)):
-        tau = relaxation_time(measured, *liquid)
+        tau = relaxation_time(measured, *liquid, constants)
     if tau is not None and math.isfinite(tau):
         return True, replace(row, **{name: math.ceil(number * tau) for name, number in numbers.items()})
     if measured is None:
         known = "is not known" if tau is None else "was too long to be measured"
+        if tau is None and relaxation_time(times, *liquid) is not None:
+            known = "was measured with other constants of the model"
         raise InputError(
             f"burn_in is {values['burn_in']!r} and spacing {values['spacing']!r}, but the relaxation time of {row.model} "
             f"at T = {row.parent_temperature:g} with the {sampler} sampler and {row.swap_fraction:g} of swaps {known} "

@@ -24,6 +24,7 @@ from nqe_core.swap_monte_carlo import (
     check_temperature,
     equilibrate,
     initial_configuration,
+    moves_something,
     sweeps_per_cycle,
 )
 
@@ -84,6 +85,12 @@ class Protocol:
             raise InputError(f"burn_in is {self.burn_in}, must be at least 1 sweep")
         if self.spacing < (1 if self.samples_per_walker > 1 else 0):
             raise InputError(f"spacing is {self.spacing}, must be at least 1 sweep between samples of a walker")
+        for name in ("burn_in", "spacing"):
+            sweeps = getattr(self, name)
+            if sweeps and not moves_something(self.sampler, sweeps, self.swap_fraction):
+                raise InputError(
+                    f"{name} is {sweeps}: less than one time step of the hybrid sampler, which moves nothing"
+                )
 
     @property
     def sweeps_per_block(self) -> int:

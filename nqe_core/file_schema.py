@@ -12,7 +12,10 @@ import numpy as np
 
 SCHEMA_VERSION = 2
 
-UNITS = "simulation units: lengths in the smallest diameter, energies in the pair potential's prefactor, unit masses"
+UNITS = (
+    "simulation units: lengths in the model's unit (the smallest diameter in the paper's models), energies in the pair "
+    "potential's prefactor, unit masses"
+)
 
 # second_quartic is a by-way: the second soft spot behind a hybridised harmonic mode, for Fig. 1 only
 HDF5_STAGES = ("liquid", "inherent_state", "harmonic", "quartic", "second_quartic", "cubic")

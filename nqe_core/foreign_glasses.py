@@ -13,7 +13,8 @@ from nqe_core.configuration import Configuration
 from nqe_core.energy import check_fits
 from nqe_core.errors import InputError
 from nqe_core.models import Model
-from nqe_core.particle_files import Frame, read_frames, source_files
+from nqe_core.particle_files import Frame, read_frames
+from nqe_core.source_files import source_files
 
 SAME_LENGTH = 1e-5  # lengths this close are equal: files in single precision keep seven digits
 SAME_PLACE = 1e-6  # of the smallest diameter; the last digit of files in single precision
@@ -29,8 +30,8 @@ class Conventions:
     diameters : mapping of str to float, optional
         Type -> diameter in simulation units; goes before sizes that the file has.
     length_unit : float, optional
-        The simulation's unit of length (the smallest diameter) in the file's; 1 by default, which LAMMPS files in units
-        other than lj do not accept.
+        The model's unit of length (the smallest diameter in the paper's models) in the file's; 1 by default, which
+        LAMMPS files in units other than lj do not accept.
     any_density : bool
         Accept a number density that is not the model's.
     file_format : str, optional
@@ -72,7 +73,7 @@ def read_configurations(
     diameters : mapping of str to float, optional
         Type -> diameter, in simulation units.
     length_unit : float, optional
-        The smallest diameter in the file's unit of length; 1 by default.
+        The model's unit of length (the smallest diameter in the paper's models) in the file's; 1 by default.
     any_density : bool
         Accept a number density that is not the model's.
     file_format : {"extxyz", "lammps-data", "lammps-dump", "gsd"}, optional
@@ -88,8 +89,11 @@ def read_configurations(
     """
     conventions = Conventions(diameters, length_unit, any_density, file_format)
     patterns = [paths] if isinstance(paths, (str, Path)) else paths
-    files = [file for pattern in patterns for file in source_files(str(pattern))]
-    return [configuration_of(frame, model, conventions) for file in files for frame in read_frames(file, file_format)]
+    return [
+        configuration_of(frame, model, conventions)
+        for file in source_files(*map(str, patterns))
+        for frame in read_frames(file, file_format)
+    ]
 
 
 def configuration_of(frame: Frame, model: Model, conventions: Conventions) -> Configuration:
@@ -97,7 +101,7 @@ def configuration_of(frame: Frame, model: Model, conventions: Conventions) -> Co
     if frame.units not in ("", "lj") and conventions.length_unit is None:
         raise InputError(
             f"{frame.where}: lengths are in LAMMPS units {frame.units}, not lj; say with --length-unit how long the "
-            "model's smallest diameter is"
+            "model's unit of length is (the smallest diameter in the paper's models)"
         )
     unit = conventions.length_unit or 1.0
     d = model.dimension
@@ -122,7 +126,7 @@ def configuration_of(frame: Frame, model: Model, conventions: Conventions) -> Co
         suggested = unit * (density / model.number_density) ** (-1.0 / d)
         raise InputError(
             f"{frame.where}: number density is {density:.6g}, model {model.name!r} has {model.number_density:g}; say "
-            f"with --length-unit how long the smallest diameter is ({suggested:.6g} would give the model's density), "
+            f"with --length-unit how long the model's unit of length is ({suggested:.6g} would give the model's density), "
             "or that this density is meant with --any-density"
         )
     try:

@@ -7,7 +7,7 @@ and their logarithms have the gradients (at |z| = 1)
     grad ln E3 = (6 / kappa) [M.z - (kappa / tau) U3:zz]
     grad ln C  = (4 / kappa) [M.z - (kappa / D) F],  F_i = sum_j (z_ij.z_ij) z_ij,  D = F.z
 
-so that the gradient's norm is the residual of Eq. 8 (Eq. 26), relative to the stiffness.
+so that the gradient's norm is 4 (6) times the residual of Eq. 8 (Eq. 26), relative to the stiffness.
 """
 
 from __future__ import annotations

@@ -54,7 +54,8 @@ class NonlinearMode:
     iterations, evaluations : int
         Of the minimisation, and of its energy.
     converged : bool
-        The residual is at most the tolerance.
+        |M.z - c U:z..| is at most the tolerance times kappa. As kappa <= |M.z|, `residual` is then below the tolerance, too;
+        the other way round it need not be.
     method : {"lbfgs", "macopt"}
     """
 
@@ -166,6 +167,8 @@ def _minimize(
     metric = metric or preconditioner(interactions)
     if not isinstance(metric, Metric):
         return lbfgs(energy, z, metric, bound, max_iterations)
+    if metric.blocks.size != interactions.size * interactions.dimension:  # compiled code would read beyond its end
+        raise InputError("the metric is of a glass of another size or dimension")
     point, value, norm, iterations, evaluations = sphere_lbfgs.minimize(
         interactions.rows, energy.compiled, interactions.to_rows(z), metric, bound, max_iterations, MEMORY, RULES,
         energy.rounding, interactions.box,

@@ -7,7 +7,6 @@ model is decided in `nqe_core.foreign_glasses`. ASE and gsd come with the extra 
 from __future__ import annotations
 
 import io
-import math
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -65,37 +64,6 @@ class Frame:
     types: np.ndarray
     diameters: np.ndarray | None
     units: str = ""
-
-
-def parse_diameters(text: str) -> dict[str, float]:
-    """Diameters by type out of `A=1.0,B=1.4`."""
-    found: dict[str, float] = {}
-    for entry in text.split(","):
-        name, separator, value = (part.strip() for part in entry.partition("="))
-        try:
-            size = float(value)
-        except ValueError:
-            separator = ""
-        if not (separator and name):
-            raise InputError(f"diameters {text!r}: {entry!r} is not TYPE=DIAMETER")
-        if not 0 < size < math.inf:
-            raise InputError(f"diameters {text!r}: that of {name!r} is {value}, must be positive and finite")
-        if name in found:
-            raise InputError(f"diameters {text!r}: type {name!r} appears twice")
-        found[name] = size
-    return found
-
-
-def source_files(pattern: str) -> list[Path]:
-    """The files that a path or a pattern (`runs/*.xyz`) names, sorted; `InputError` when there is none."""
-    path = Path(pattern)
-    anchor, relative = (Path(path.anchor), path.relative_to(path.anchor)) if path.anchor else (Path(), path)
-    if path.is_dir():
-        raise InputError(f"{path}: is a folder, must be a file (or a pattern such as '{path / '*.xyz'}')")
-    found = [path] if path.is_file() else sorted(anchor.glob(str(relative)))
-    if not found:
-        raise InputError(f"{pattern}: no such file")
-    return found
 
 
 def file_format(path: Path, named: str | None = None) -> str:

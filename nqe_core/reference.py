@@ -137,8 +137,16 @@ def _place(model: str, order: list[str]) -> int:
 
 
 def check_files(folder: Path) -> None:
-    """Compare every file of every batch with the checksums of its provenance; `InputError` names the first that differs."""
-    for batch, content in batches(folder).items():
+    """Compare every file of every batch with the checksums of its provenance; `InputError` names the first that differs.
+
+    A file that no provenance names is one that figures would read all the same.
+    """
+    found = batches(folder)
+    for path in sorted(path for path in Path(folder).glob("[!.]*/**/*") if path.suffix in (".parquet", ".h5")):
+        batch, *name = path.relative_to(folder).parts
+        if "/".join(name) not in found.get(batch, {}).get("sha256", {}):
+            raise InputError(f"{path}: no {PROVENANCE} of a batch names this file")
+    for batch, content in found.items():
         for name, expected in content["sha256"].items():
             path = Path(folder) / batch / name
             if not path.is_file():

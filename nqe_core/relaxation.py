@@ -32,7 +32,7 @@ from nqe_core.ensembles import check_seed, random_stream
 from nqe_core.errors import InputError
 from nqe_core.kernels.monte_carlo import TRACE_ENERGY
 from nqe_core.models import Model
-from nqe_core.relaxation_table import Measured
+from nqe_core.relaxation_table import Measured, constants_key
 from nqe_core.statistics import Estimate
 from nqe_core.swap_monte_carlo import check_sampler, check_share, check_temperature, equilibrate, initial_configuration
 from nqe_core.swap_monte_carlo.hybrid import HybridWalker
@@ -161,8 +161,8 @@ class Relaxation:
         errors = {f"{name}_error": estimate.error for name, estimate in found.items()}
         own = ("temperature", "n_particles", "sampler", "swap_fraction", "walkers")
         return Measured(
-            model=study.model.name, sweeps=self.sweeps, seconds_per_sweep=self.seconds_per_sweep, **values, **errors,
-            **{name: getattr(study, name) for name in own},
+            model=study.model.name, constants=constants_key(study.model.parameters()), sweeps=self.sweeps,
+            seconds_per_sweep=self.seconds_per_sweep, **values, **errors, **{name: getattr(study, name) for name in own},
         )  # fmt: skip
 
 
@@ -193,6 +193,10 @@ def measure_relaxation(
     """
     if starts and len(starts) != study.walkers:
         raise InputError(f"{len(starts)} states for {study.walkers} walkers, must be one each")
+    if starts and not study.burn_in:
+        raise InputError(
+            "burn_in is 0, but walkers that start from given states need some sweeps to tune their steps in"
+        )
     runs, box_length = [], study.model.box_length(study.n_particles)
     for walker in range(study.walkers):
         rng = random_stream(study.root_seed, "relaxation", "liquid", walker)

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import csv
+import fcntl
+import hashlib
 import io
+import json
 import math
-from collections.abc import Iterable
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 from nqe_core.atomic_files import written_aside
 from nqe_core.errors import InputError
@@ -16,7 +22,21 @@ LEAST_BURN_IN = 10.0  # relaxation times after which a start counts as forgotten
 MOST_TIMES = 1e6  # that a sheet may ask for: more is a slip
 SHORT_BURN_IN = 5.0  # fewer cannot be what errors of a relaxation time make of them: figures say so
 FEW = 2048  # particles; fewer have a time step limited by stability, which N does not matter for
+NOT_OF_THE_LIQUID = ("shear_modulus_infinity", "table_density")  # constants of a model that move no particle
 SAME_TEMPERATURE = 1e-6  # temperatures closer than this are one
+
+
+def constants_key(parameters: Mapping[str, Any]) -> str:
+    """Eight digits that tell a model's constants (`Model.parameters`) from others of the same name.
+
+    Those aside that only units and tables are made with.
+    """
+
+    def plain(value: Any) -> Any:
+        return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+    own = {name: plain(value) for name, value in parameters.items() if name not in NOT_OF_THE_LIQUID}
+    return hashlib.sha256(json.dumps(own, sort_keys=True).encode()).hexdigest()[:8]
 
 
 @dataclass(frozen=True)
@@ -26,7 +46,10 @@ class Measured:
     Parameters
     ----------
     model, temperature, n_particles, sampler, swap_fraction
-        What was followed; no two lines agree in all of them.
+        What was followed.
+    constants : str
+        `constants_key` of the model: one of another density, say, is another liquid by the same name. No two lines agree
+        in all of these six.
     walkers, sweeps : int
         How many walkers, and for how long each.
     energy, energy_error : float
@@ -47,6 +70,7 @@ class Measured:
     n_particles: int
     sampler: str
     swap_fraction: float
+    constants: str
     walkers: int
     sweeps: int
     energy: float
@@ -67,7 +91,7 @@ class Measured:
 
     @property
     def key(self) -> tuple:
-        return (self.model, self.temperature, self.n_particles, self.sampler, self.swap_fraction)
+        return (self.model, self.temperature, self.n_particles, self.sampler, self.swap_fraction, self.constants)
 
     @property
     def tau(self) -> float:
@@ -116,36 +140,76 @@ def read_relaxation(path: str | Path) -> tuple[Measured, ...]:
 def add_to_table(path: str | Path, measured: Measured) -> None:
     """Write a line into the table, in the place of one that was measured alike; comments stay."""
     path = Path(path)
-    comments, kept = [], {}
-    if path.exists():
-        kept = {line.key: line for line in read_relaxation(path)}
-        comments = [line for line in path.read_text(encoding="utf-8").splitlines() if line.startswith("#")]
-    kept[measured.key] = measured
+    with _alone(path.parent):
+        comments, kept = [], {}
+        if path.exists():
+            kept = {line.key: line for line in read_relaxation(path)}
+            comments = [line for line in path.read_text(encoding="utf-8").splitlines() if line.startswith("#")]
+        kept[measured.key] = measured
+        _write(path, comments, kept.values())
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Another process that measures would lose its line, or this one its own; where there are no locks, on trust."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        with suppress(OSError):
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _write(path: Path, comments: Iterable[str], lines: Iterable[Measured]) -> None:
     stream = io.StringIO()
     stream.writelines(f"{line}\n" for line in comments)
     writer = csv.writer(stream, delimiter="\t", lineterminator="\n", quoting=csv.QUOTE_NONE)
     writer.writerow(COLUMNS)
-    for line in sorted(kept.values(), key=lambda line: (line.model, -line.temperature, *line.key[2:])):
-        writer.writerow(f"{v:.6g}" if isinstance(v := getattr(line, name), float) else v for name in COLUMNS)
+    for line in sorted(lines, key=lambda line: (line.model, -line.temperature, *line.key[2:])):
+        writer.writerow(_shown(getattr(line, name), exact=name in ("temperature", "swap_fraction")) for name in COLUMNS)
     with written_aside(path) as aside:
         aside.write_text(stream.getvalue(), encoding="utf-8")
 
 
+def _shown(value: Any, exact: bool) -> Any:
+    """Six digits of what was measured; every digit of what lines are looked up by."""
+    if not isinstance(value, float):
+        return value
+    short = f"{value:.6g}"
+    return repr(value) if exact and float(short) != value else short
+
+
 def relaxation_time(
-    table: Iterable[Measured], model: str, temperature: float, n_particles: int, sampler: str, swap_fraction: float
+    table: Iterable[Measured],
+    model: str,
+    temperature: float,
+    n_particles: int,
+    sampler: str,
+    swap_fraction: float,
+    constants: str | None = None,
 ) -> float | None:
     """Sweeps in which a liquid of N particles forgets places, from the matching lines nearest in N: the longest of them.
+
+    Parameters
+    ----------
+    table : iterable of Measured
+    model, temperature, n_particles, sampler, swap_fraction
+        The liquid, and how it is made.
+    constants : str, optional
+        `constants_key` of the model; without it lines of any constants match.
 
     Returns
     -------
     float or None
-        None when the model was not measured at this temperature with this sampler and this share of swaps: without swaps
-        POLY liquids relax several times more slowly.
+        None when the model was not measured at this temperature with this sampler, this share of swaps (without any POLY
+        liquids relax several times more slowly) and these constants.
     """
     matching = [
         line
         for line in table
         if (line.model, line.sampler) == (model, sampler)
+        and constants in (None, line.constants)
         and abs(line.temperature - temperature) < SAME_TEMPERATURE
         and math.isclose(line.swap_fraction, swap_fraction, abs_tol=1e-9)
     ]

@@ -175,8 +175,7 @@ def gather_tables(paths: Sequence[Path], output: Path) -> pa.Table:
             raise InputError(f"{ensemble}: {len(missing)} samples are missing, the first is {missing[0]}")
     if not owner:
         raise InputError(f"{paths[0]}{' ...' if len(paths) > 1 else ''}: no sample to gather")
-    merged = one_below_the_other(tables)
-    merged = merged.sort_by([("ensemble", "ascending"), ("sample", "ascending")])
+    merged = sorted_by_sample(one_below_the_other(tables))
     write_parquet(output, merged)
     return merged
 
@@ -192,6 +191,24 @@ def one_below_the_other(tables: Sequence[pa.Table]) -> pa.Table:
         return pa.concat_tables(tables, promote_options="default")
     except pa.ArrowException as error:
         raise InputError(f"the tables' columns do not fit together ({' '.join(str(error).split())})") from None
+
+
+def sorted_by_sample(table: pa.Table) -> pa.Table:
+    """By ensemble, then by sample."""
+    return table.sort_by([("ensemble", "ascending"), ("sample", "ascending")])
+
+
+def same_content(one: pa.Table, other: pa.Table) -> bool:
+    """Whether two tables hold the same columns with the same values to the last bit, missing numbers included."""
+    if not one.schema.equals(other.schema):
+        return False
+    return all(_bits(one[name]).equals(_bits(other[name])) for name in one.column_names)
+
+
+def _bits(column: pa.ChunkedArray) -> pa.Array:
+    """A column in one piece; floats as integers, for NaN is not equal to itself."""
+    whole = pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)
+    return whole.view(pa.int64()) if whole.type == pa.float64() else whole
 
 
 def count_failures(table: pa.Table) -> dict[str, tuple[int, dict[str, int]]]:

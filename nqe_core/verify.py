@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from nqe_core.ensembles import Ensemble, read_sheet, relaxation_table
 from nqe_core.errors import InputError
 from nqe_core.file_schema import STAGES
-from nqe_core.relaxation_table import LEAST_BURN_IN, Measured, read_relaxation, relaxation_time
+from nqe_core.relaxation_table import LEAST_BURN_IN, Measured, constants_key, read_relaxation, relaxation_time
 from nqe_core.storage import ChunkReader, StorageError
-from nqe_core.tables import read_table, table_attributes, verify_table
+from nqe_core.tables import concatenated, read_table, same_content, sorted_by_sample, table_attributes, verify_table
 from nqe_core.version import git_commit, version
 
 LOGS = "logs"  # the folder beside the ensembles' that has their stages too
@@ -22,6 +22,9 @@ GATHERED = "observables.parquet"  # an ensemble's table, of all its chunks
 AS_IN_SHEET = {"liquid": ("samples_per_walker", "swap_fraction", "burn_in", "spacing"),
                "inherent_state": ("preparation", "cooling_rate"), "harmonic": ("n_modes",)}  # fmt: skip
 COUNTED_IN_TAU = ("burn_in", "spacing")
+# what all files of an ensemble have in common, and what of their parameters need not be
+ALIKE = ("model_parameters", "root_seed", "n_particles", "temperature")
+MAY_DIFFER = (*COUNTED_IN_TAU, "source")
 REQUIRED = tuple(stage for stage in STAGES if stage != "second_quartic")  # that one is for Fig. 1 only
 
 
@@ -128,7 +131,9 @@ class _Ensemble:
             self._samples(stage, checked)
             for file in checked:
                 self._inputs(file, files)
+            self._made_alike(stage, checked)
         everything = [file for checked in files.values() for file in checked]
+        self._alike(everything, lambda file: {key: file.attributes.get(key) for key in ALIKE})
         self.report.samples += len({sample for file in everything for sample in file.samples})
         last = next((files[stage] for stage in reversed(REQUIRED) if files[stage]), [])
         failed = [reason for file in last for reason in file.failures if reason]
@@ -150,7 +155,13 @@ class _Ensemble:
         for file in protocols.values():
             made, how = file.attributes, file.attributes["parameters"]
             tau = relaxation_time(
-                times, made["model"], made["temperature"], made["n_particles"], how["sampler"], how["swap_fraction"]
+                times,
+                made["model"],
+                made["temperature"],
+                made["n_particles"],
+                how["sampler"],
+                how["swap_fraction"],
+                constants_key(made["model_parameters"]),
             )
             if tau is None:
                 self.report.notes.append(
@@ -224,6 +235,28 @@ class _Ensemble:
             else:
                 self.report.problems.append(f"{file.path}: {name} is {made}, the sheet says {asked}")
 
+    def _made_alike(self, stage: str, checked: Sequence[_Checked]) -> None:
+        """One stage's files have the same parameters: what Snakemake sees to, unless it was told not to."""
+
+        def parameters(file: _Checked) -> dict:
+            return {k: v for k, v in file.attributes.get("parameters", {}).items() if k not in MAY_DIFFER}
+
+        self._alike(checked, parameters)
+
+    def _alike(self, files: Sequence[_Checked], attributes: Callable[[_Checked], dict]) -> None:
+        """Compare with the first file; of each file that differs, the first difference."""
+        if not files:
+            return
+        first = {key: repr(value) for key, value in attributes(files[0]).items()}  # NaN is NaN
+        for file in files[1:]:
+            other = {key: repr(value) for key, value in attributes(file).items()}
+            for key in sorted(first | other):
+                if first.get(key) != other.get(key):
+                    self.report.problems.append(
+                        f"{file.path}: {key} is {other.get(key)}, but {first.get(key)} in {files[0].path}"
+                    )
+                    break
+
     def _samples(self, stage: str, checked: Iterable[_Checked]) -> None:
         """No sample twice, none missing."""
         owner: dict[int, Path] = {}
@@ -267,6 +300,14 @@ class _Ensemble:
             return
         if sorted(table["sample"].to_pylist()) != sorted(sample for file in chunks for sample in file.samples):
             self.report.problems.append(f"{path}: its samples are not those of the chunks in {self.folder}/observables")
+            return
+        try:
+            present = sorted_by_sample(concatenated([file.path for file in chunks]))
+        except InputError as error:
+            self.report.problems.append(f"{self.folder}/observables: {error}")
+            return
+        if not same_content(table, present):
+            self.report.problems.append(f"{path}: was gathered from other chunks than the present ones")
 
 
 def _check_file(path: Path, stage: str) -> _Checked:

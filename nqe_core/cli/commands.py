@@ -154,7 +154,7 @@ def _reading(options: Namespace, **chunk):
     """The job that reads the files of `nqe read` and `nqe analyse`."""
     from nqe_core.foreign_glasses import Conventions
     from nqe_core.glass_reading import Origin, read_job
-    from nqe_core.particle_files import parse_diameters, source_files
+    from nqe_core.source_files import parse_diameters, source_files
 
     conventions = Conventions(
         diameters=parse_diameters(options.diameters) if options.diameters else None,
@@ -168,7 +168,7 @@ def _reading(options: Namespace, **chunk):
         temperature=float("nan") if options.parent_temperature is None else options.parent_temperature,
         root_seed=options.root_seed,
     )
-    files = [file for pattern in options.files for file in source_files(pattern)]
+    files = source_files(*options.files)
     return read_job(files, origin, conventions, options.tolerance if options.quench else None, **chunk)
 
 

@@ -216,7 +216,7 @@ def _foreign(parser: argparse.ArgumentParser) -> None:
         help="diameters by type, in units of the smallest, for example A=1.0,B=1.4 or 1=1.0,2=1.4; needed unless the "
         "file has them as a column diameter or radius")  # fmt: skip
     add("--length-unit", type=float, metavar="X",
-        help="length of the smallest diameter in the file's unit of length (default 1)")  # fmt: skip
+        help="the model's unit of length (the paper's: the smallest diameter) in the file's (default 1)")  # fmt: skip
     add("--any-density", action="store_true", help="accept a number density that is not the model's")
     add("--format", metavar="NAME", help="extxyz, lammps-data, lammps-dump or gsd (default: by the file's ending)")
     add("--ensemble", default="glasses", metavar="NAME", help="name of the samples: [a-z0-9_]+ (default glasses)")

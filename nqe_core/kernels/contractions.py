@@ -1,7 +1,7 @@
 """Contractions of the second, third and fourth derivative of U with a displacement field z, bond by bond.
 
 Displace a bond x along z_ij: s(t) = r^2 + 2 b t + c t^2 with b = x.z_ij, c = z_ij.z_ij. With u = 2b and v = 2c the
-Taylor coefficients of g(s(t)) are
+derivatives of g(s(t)) at t = 0 are
 
     M:zz    = sum g2 u^2 + g1 v
     U3:zzz  = sum g3 u^3 + 3 g2 u v
@@ -13,7 +13,7 @@ and the fields, per bond (added to the first particle, subtracted from the secon
     U3:zz   = 2 (g3 u^2 + g2 v) x + 4 g2 u z_ij
     U4:zzz  = 2 u (g4 u^2 + 3 g3 v) x + 6 (g3 u^2 + g2 v) z_ij
 
-equal to Eq. C2 of the paper. Every kernel takes bonds as flat arrays and the box as a tuple only to know d.
+the last equal to Eq. C2 of the paper. Every kernel takes bonds as flat arrays and the box as a tuple only to know d.
 """
 
 import numpy as np
@@ -24,7 +24,7 @@ from nqe_core.kernels.pair_potential import phi1, phi2, phi3, phi4
 
 @njit(inline="always")
 def _bond(k, first, second, vectors, z, box):
-    """b = x.z_ij and c = z_ij.z_ij of bond k."""
+    """Components' places of both particles of bond k, u = 2 x.z_ij and v = 2 z_ij.z_ij."""
     d = np.uint64(len(box))
     i, j = np.uint64(first[k]) * d, np.uint64(second[k]) * d
     b, c = 0.0, 0.0

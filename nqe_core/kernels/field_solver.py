@@ -1,6 +1,6 @@
 """Conjugate gradients on the Hessian for several right-hand sides at once, in single precision.
 
-The answer is good to six digits; who needs more solves for what is left in double precision (`nqe_core.elasticity`).
+The answer is good to six digits; who needs more solves for what is left in double precision (`nqe_core.linear_response`).
 Fields are rows of `field_lanes`, flat (N*16,), and particles are in the order of the bond rows.
 """
 

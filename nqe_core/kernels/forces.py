@@ -38,7 +38,8 @@ def pair_forces(x, start, partner, inverse_lambda2, box, potential, f, scratch):
     start, partner, inverse_lambda2
         From `neighbors.half_list`.
     box : tuple of d floats
-    potential : ndarray, shape=(5,)
+    potential : ndarray, shape=(5,), or tuple
+        Of `Model.potential`; the square of the cutoff comes first.
     f : ndarray, shape=(N*d,)
         Overwritten with the forces.
     scratch : Scratch

@@ -1,7 +1,7 @@
 """L-BFGS on the unit sphere for ln E4, ln E3 and ln C, compiled as a whole.
 
 Step by step what `sphere_minimizer.lbfgs` does with any objective and metric; here are the three functions over bond rows,
-and the inverse diagonal blocks of M as the metric.
+and a polynomial of M and its inverse diagonal blocks as the metric.
 """
 
 from collections import namedtuple

@@ -15,13 +15,13 @@ from nqe_core.configuration import Configuration
 from nqe_core.energy import check_fits
 from nqe_core.errors import InputError
 from nqe_core.models import Model
-from nqe_core.swap_monte_carlo.hybrid import run_hybrid, sweeps_of_trajectory
+from nqe_core.swap_monte_carlo.hybrid import run_hybrid, sweeps_of_trajectory, time_steps
 from nqe_core.swap_monte_carlo.metropolis import SWEEPS_PER_CYCLE, run_metropolis
 from nqe_core.swap_monte_carlo.walker import MonteCarloResult
 
 __all__ = [
     "SAMPLERS", "MonteCarloResult", "Sampler", "check_sampler", "check_share", "check_temperature", "equilibrate",
-    "initial_configuration", "sweeps_per_cycle",
+    "initial_configuration", "moves_something", "sweeps_per_cycle",
 ]  # fmt: skip
 
 OVERLAP_TEMPERATURE, OVERLAP_SWEEPS = 2.0, 50  # of the short run that pushes random positions apart
@@ -50,6 +50,11 @@ def check_sampler(sampler: str) -> None:
     """Refuse the name of a sampler that there is not."""
     if sampler not in SAMPLERS:
         raise InputError(f"unknown sampler {sampler!r} (known: {', '.join(SAMPLERS)})")
+
+
+def moves_something(sampler: str, sweeps: int, swap_fraction: float) -> bool:
+    """Whether particles can move in so many sweeps: the hybrid sampler makes no trajectory of less than a time step."""
+    return sampler != "hybrid" or time_steps(sweeps, swap_fraction) > 0
 
 
 def sweeps_per_cycle(sampler: str, n_particles: int, swap_fraction: float) -> int:

@@ -62,8 +62,8 @@ class HybridWalker(Walker):
         return int(self.time_steps(sweeps) > 0), round(self.swap_fraction * sweeps * self.n)
 
     def time_steps(self, sweeps: int) -> int:
-        """Time steps in a cycle of `sweeps` sweeps: each of their two forces stands for N attempted displacements."""
-        return round((1.0 - self.swap_fraction) * sweeps / 2)
+        """Time steps in a cycle of `sweeps` sweeps."""
+        return time_steps(sweeps, self.swap_fraction)
 
     def run(self, sweeps: int, gains: np.ndarray) -> np.ndarray:
         """As for `Walker`; how hard a positive gain steers follows from the acceptance itself.
@@ -96,6 +96,11 @@ class HybridWalker(Walker):
             trace[cycle, TRACE_DISPLACEMENTS] = moved
             trace[cycle, TRACE_SWAPS] = exchanged
         return trace
+
+
+def time_steps(sweeps: int, swap_fraction: float) -> int:
+    """Time steps in so many sweeps: each of their two forces stands for N attempted displacements."""
+    return round((1.0 - swap_fraction) * sweeps / 2)
 
 
 def steps_of_trajectory(n_particles: int) -> int:

@@ -71,6 +71,14 @@ def test_coefficients_of_no_soft_spot_are_refused(coefficients):
         QuarticExpansion(*coefficients)
 
 
+def test_the_length_of_a_field_does_not_matter():
+    glass, model, z, expansion = soft_spot("ipl2d", lambda r: r < 2)
+    bonds = Interactions.of(glass, model)
+    stretched = QuarticExpansion.along(bonds, 2 * z)
+    for name in ("stiffness", "cubic_coefficient", "quartic_coefficient"):
+        assert getattr(stretched, name) == pytest.approx(getattr(expansion, name), rel=1e-12)
+
+
 def test_the_expansion_is_that_of_the_energy():
     glass, model, z, expansion = soft_spot("ipl2d", lambda r: r > 0)
     before = potential_energy(glass, model)

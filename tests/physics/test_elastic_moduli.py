@@ -211,6 +211,13 @@ def test_all_models_have_positive_moduli_in_small_glasses(glasses):
         assert shear_modulus(glasses(name).interactions) > 3.0
 
 
+@pytest.mark.parametrize("tolerance", [0.0, 5.0, np.nan])
+def test_a_tolerance_that_cannot_be_is_refused(glasses, tolerance):
+    """Above 1 the solver would be content with zeros."""
+    with pytest.raises(InputError, match=f"tolerance is {tolerance}"):
+        nonaffine_velocities(glasses("ipl3d").interactions, tolerance)
+
+
 @pytest.mark.parametrize("name", ["ipl2d", "ipl3d"])
 def test_what_is_not_a_minimum_has_no_velocities(glasses, name):
     glass = glasses(name, n_particles=64)

@@ -5,6 +5,7 @@ import pytest
 from small_glasses import SIZES
 
 from nqe_core import (
+    InputError,
     cubic_coefficient,
     find_cubic_mode,
     find_cubic_mode_from,
@@ -217,6 +218,15 @@ def test_softest_of_several_starts(glasses, modes, name):
     alone, nothing = find_cubic_mode_from(bonds, starts[:1])
     assert nothing == 0
     assert same(alone, modes(name)[2])
+
+
+@pytest.mark.parametrize("other", [("ipl2d", {}), ("ipl3d", {"n_particles": 150})])
+def test_a_metric_of_another_glass_is_refused(glasses, other):
+    """Compiled code would read beyond its end."""
+    bonds, (name, options) = glasses("ipl3d").interactions, other
+    metric = preconditioner(glasses(name, **options).interactions)
+    with pytest.raises(InputError, match="the metric is of a glass of another size or dimension"):
+        find_quartic_mode(bonds, lowest_modes(bonds).modes[0], metric=metric)
 
 
 def test_second_quartic_mode_from_the_difference_field(glasses):

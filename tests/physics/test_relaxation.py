@@ -26,7 +26,7 @@ from nqe_core.errors import InputError
 from nqe_core.models import MODELS
 from nqe_core.relaxation import FEWEST_SNAPSHOTS, SNAPSHOTS, Study, measure_relaxation
 from nqe_core.relaxation_report import compared, report, write_curves
-from nqe_core.relaxation_table import Measured, add_to_table, read_relaxation, relaxation_time
+from nqe_core.relaxation_table import Measured, add_to_table, constants_key, read_relaxation, relaxation_time
 from nqe_core.swap_monte_carlo import initial_configuration, sweeps_per_cycle
 
 ROOT = Path(__file__).parents[2]
@@ -207,6 +207,8 @@ def test_walkers_may_start_from_equilibrium(liquid):
     assert abs(one.value - other.value) < 5.5 * math.hypot(one.error, other.error)
     with pytest.raises(InputError, match="2 states for 8 walkers"):
         measure_relaxation(study, starts=starts[:2])
+    with pytest.raises(InputError, match="burn_in is 0, but walkers that start from given states need some sweeps"):
+        measure_relaxation(replace(study, burn_in=0), starts=starts)
 
 
 @pytest.mark.parametrize(("start", "hot"), [(0.7, 0.7), (None, 2.0)])
@@ -226,7 +228,8 @@ def test_walkers_come_from_the_temperature_that_is_asked_for(monkeypatch, start,
 
 def a_line(**changes) -> Measured:
     numbers = {name: float(k) for k, name in enumerate(Measured.__dataclass_fields__)}
-    how = {"model": "poly3d", "temperature": 0.5, "n_particles": 500, "sampler": "hybrid", "walkers": 8, "sweeps": 9000}
+    how = {"model": "poly3d", "temperature": 0.5, "n_particles": 500, "sampler": "hybrid", "walkers": 8, "sweeps": 9000,
+           "constants": "0a1b2c3d"}  # fmt: skip
     return Measured(**{**numbers, **how, **changes})
 
 
@@ -240,6 +243,28 @@ def test_the_table_keeps_comments_and_replaces_what_is_measured_again(tmp_path):
     hot, cold = read_relaxation(path)
     assert (hot.temperature, cold.temperature) == (1.3, 0.5)
     assert cold == a_line(tau_sizes=math.inf)
+
+
+def test_the_table_keeps_every_digit_of_what_lines_are_looked_up_by(tmp_path):
+    path, line = tmp_path / "relaxation.tsv", a_line(temperature=4 / 3, swap_fraction=1 / 3, tau_overlap=100.0)
+    for _ in range(2):  # measured again, it replaces its line
+        add_to_table(path, line)
+    (found,) = read_relaxation(path)
+    assert found.key == line.key
+    assert relaxation_time([found], "poly3d", 4 / 3, 500, "hybrid", 1 / 3) == 100.0
+
+
+def test_lines_of_other_constants_lie_side_by_side(tmp_path):
+    """The same name at another density: its constants say which is which, in integers or not."""
+    path, parameters = tmp_path / "relaxation.tsv", MODELS["poly3d"].parameters()
+    keys = [constants_key({**parameters, **change}) for change in ({}, {"number_density": 1.0}, {"number_density": 1},
+                                                                   {"table_density": 9.9})]  # fmt: skip
+    assert keys[1] == keys[2] != keys[0] == keys[3] and len(keys[0]) == 8
+    for key, tau in zip(keys[:2], (50.0, 70.0), strict=True):
+        add_to_table(path, a_line(constants=key, tau_overlap=tau, tau_scattering=1.0, swap_fraction=0.1))
+    table = read_relaxation(path)
+    liquid = ("poly3d", 0.5, 500, "hybrid", 0.1)
+    assert [relaxation_time(table, *liquid, key) for key in (*keys[:2], "00000000", None)] == [50.0, 70.0, None, 70.0]
 
 
 def test_relaxation_times_of_other_sizes():

@@ -167,6 +167,7 @@ def test_a_later_glass_that_is_no_inherent_state_is_refused_before_any_work(sour
         (["{s}/all.xyz", "--n-particles", "65"], "holds 64 particles, all samples must have 65"),
         (["{s}/all.xyz", "{s}/glass_0.xyz"], "3 frames; one of several files must hold one sample"),
         (["{s}/none*.xyz"], "no such file"),
+        (["{s}/glass_1.xyz", "{s}/glass_*.xyz"], "glass_1.xyz: is named twice"),
         (["{s}/all.xyz", "--diameters", "A=1,A=2"], "diameters 'A=1,A=2': type 'A' appears twice"),
         (["{s}/all.xyz", "--diameters", "A=1,B"], "diameters 'A=1,B': 'B' is not TYPE=DIAMETER"),
         (["{s}/all.xyz", "--diameters", "A=1,B=-1.4"], "that of 'B' is -1.4, must be positive and finite"),

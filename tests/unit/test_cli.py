@@ -23,8 +23,9 @@ from pyarrow import parquet
 from nqe_core import swap_monte_carlo
 from nqe_core.cli import main
 from nqe_core.cli.parser import SAMPLERS, build_parser
+from nqe_core.models import MODELS
 from nqe_core.relaxation import LEAST_SWEEPS
-from nqe_core.relaxation_table import Measured, add_to_table
+from nqe_core.relaxation_table import Measured, add_to_table, constants_key
 from nqe_core.storage import ChunkReader
 
 COMMANDS = (
@@ -46,6 +47,7 @@ COMMANDS = (
     "models",
 )
 
+KEY = constants_key(MODELS["ipl2d"].parameters())
 EQUILIBRATE = {
     "--model": "ipl2d", "--ensemble": "small", "--n-particles": 100, "--temperature": 2.0, "--first-sample": 0,
     "--n-samples": 2, "--burn-in": 20, "--root-seed": 3,
@@ -362,7 +364,8 @@ def test_relaxation_looks_at_its_outputs_before_it_measures(capsys, tmp_path, mo
 
 def test_relaxation_compares_a_sheet_that_counts_in_what_is_measured(capsys, tmp_path, monkeypatch):
     numbers = {name: 50.0 for name in Measured.__dataclass_fields__}
-    how = {"model": "ipl2d", "temperature": 2.0, "n_particles": 64, "sampler": "metropolis", "swap_fraction": 0.2}
+    how = {"model": "ipl2d", "temperature": 2.0, "n_particles": 64, "sampler": "metropolis", "swap_fraction": 0.2,
+           "constants": KEY}  # fmt: skip
     line = Measured(**{**numbers, **how, "walkers": 3, "sweeps": 4000})
     found = SimpleNamespace(line=lambda _: line)
     monkeypatch.setattr("nqe_core.relaxation.measure_relaxation", lambda *_: found)
@@ -566,6 +569,27 @@ def gather_half(path: Path) -> None:
     parquet.write_table(parquet.read_table(path), path.parents[1] / "observables.parquet")
 
 
+def change_table(path: Path) -> None:
+    """Another table of the same samples, whole in itself, that was not gathered."""
+    table = parquet.read_table(path)
+    header = {k: v for k, v in json.loads(table.schema.metadata[b"nqe"]).items() if k != "content_sha256"}
+    place = table.column_names.index("energy")
+    changed = table.set_column(place, "energy", pa.array(table["energy"].to_numpy() + 1e-9))
+    parquet.write_table(changed.replace_schema_metadata({"nqe": json.dumps(header)}), path)
+
+
+def other_attributes(**changes):
+    """A file of other constants or parameters; `content_sha256` is of the rows alone."""
+
+    def spoil(path: Path) -> None:
+        with h5py.File(path, "r+") as file:
+            for key, value in changes.items():
+                old = file.attrs[key]
+                file.attrs[key] = json.dumps({**json.loads(old), **value}) if isinstance(value, dict) else value
+
+    return spoil
+
+
 def rename_ensemble(path: Path) -> None:
     path.parents[1].rename(path.parents[1].with_name("other"))
 
@@ -582,6 +606,10 @@ def rename_ensemble(path: Path) -> None:
         ("quartic", fail, "0000.failed.h5: too many samples failed"),
         ("harmonic", rename, "harmonic/0002.h5: sample 0 is also in"),
         ("observables", gather_half, "observables.parquet: its samples are not those of the chunks in"),
+        ("observables", change_table, "observables.parquet: was gathered from other chunks than the present ones"),
+        ("quartic", other_attributes(parameters={"tolerance": 1e-3}), "tolerance is 1e-08, but 0.001 in"),
+        ("liquid", other_attributes(root_seed=7), "root_seed is "),
+        ("liquid", other_attributes(model_parameters={"number_density": 0.5}), "model_parameters is {"),
         ("quartic", rename_ensemble, "other/quartic/0001.h5: holds ensemble 'small'"),
     ],
 )
@@ -632,6 +660,8 @@ def test_verify_counts_failed_samples(copy, capsys):
     header = {k: v for k, v in json.loads(table.schema.metadata[b"nqe"]).items() if k != "content_sha256"}
     failed = table.set_column(table.column_names.index("failure"), "failure", pa.array(["upstream: x", ""]))
     parquet.write_table(failed.replace_schema_metadata({"nqe": json.dumps(header)}), path)
+    tables = sorted(map(str, path.parent.glob("*.parquet")))
+    assert main(["gather", *tables, "--output", str(path.parents[1] / "observables.parquet")]) == 0
     status, report = verify(capsys, copy)
     assert status == 0 and "note: small: 1 of 4 samples failed" in report
 
@@ -658,7 +688,8 @@ def test_sheets_may_count_in_relaxation_times_of_the_other_sampler(campaign, tmp
     sheet = folder / "mini.tsv"
     sheet.write_text(SHEET.format(n_samples=4).replace("\t20\t0\n", "\t0.4tau\t0\n"))
     numbers = {name: 50.0 for name in Measured.__dataclass_fields__}
-    how = {"model": "ipl2d", "temperature": 2.0, "n_particles": 100, "sampler": "metropolis", "swap_fraction": 0.2}
+    how = {"model": "ipl2d", "temperature": 2.0, "n_particles": 100, "sampler": "metropolis", "swap_fraction": 0.2,
+           "constants": KEY}  # fmt: skip
     add_to_table(tmp_path / "relaxation.tsv", Measured(**{**numbers, **how, "walkers": 4, "sweeps": 9000}))
     assert "no such chunk" not in verify(capsys, campaign, "--sheet", sheet, "--sampler", "metropolis")[1]
     assert main(["cost", str(sheet), "--sampler", "metropolis"]) == 0
@@ -684,7 +715,7 @@ def test_verify_refuses_liquids_that_are_not_in_equilibrium(campaign, tmp_path, 
     sheet.write_text(SHEET.format(n_samples=4))
     numbers = {name: 1.0 for name in Measured.__dataclass_fields__}
     how = {"model": "ipl2d", "temperature": temperature, "n_particles": 100, "sampler": "hybrid", "walkers": 4,
-           "swap_fraction": 0.2}  # fmt: skip
+           "swap_fraction": 0.2, "constants": KEY}  # fmt: skip
     tau = 50.0
     line = Measured(**{**numbers, **how, "sweeps": 9000, "tau_overlap": tau})
     add_to_table(tmp_path / "relaxation.tsv", line)
@@ -708,7 +739,8 @@ def test_verify_looks_at_the_burn_in_of_every_chunk(copy, tmp_path, capsys):
     (tmp_path / "campaigns").mkdir()
     sheet = tmp_path / "campaigns" / "mini.tsv"
     sheet.write_text(SHEET.format(n_samples=4))
-    how = {"model": "ipl2d", "temperature": 2.0, "n_particles": 100, "sampler": "hybrid", "swap_fraction": 0.2}
+    how = {"model": "ipl2d", "temperature": 2.0, "n_particles": 100, "sampler": "hybrid", "swap_fraction": 0.2,
+           "constants": KEY}  # fmt: skip
     add_to_table(tmp_path / "relaxation.tsv", Measured(**{**dict.fromkeys(Measured.__dataclass_fields__, 1.0), **how}))
     report = verify(capsys, copy, "--sheet", sheet)[1]
     assert "liquid/0001.h5: burn-in of 5 sweeps is 5.0 relaxation times" in report and "burn-in of 20" not in report

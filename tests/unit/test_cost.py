@@ -74,6 +74,19 @@ def test_what_is_read_costs_nothing_to_make():
         assert [seconds_per_sample(row, stage, MEASURED) for stage in stages] == pytest.approx(seconds)
 
 
+def test_liquids_that_do_not_exist_take_no_room():
+    nothing = {"samples_per_walker": 1, "swap_fraction": 0.0, "burn_in": 0, "spacing": 0, "preparation": "read"}
+    of_liquids = bytes_per_sample(ROW) - bytes_per_sample(replace(ROW, source="*.xyz", **nothing))
+    assert 8 * 2048 * 4 <= of_liquids < 8 * 2048 * 4 + 1000  # positions and diameters
+
+
+def test_two_temperatures_equally_near_do_not_mix():
+    lines = (replace(MEASURED[0], stage="harmonic", parent_temperature=t, n_particles=500, seconds=s)
+             for t, s in ((2.0, 3.0), (0.5, 5.0)))  # fmt: skip
+    row = replace(ROW, model=MEASURED[0].model, parent_temperature=1.0, n_particles=1000)
+    assert seconds_per_sample(row, "harmonic", tuple(lines)) == pytest.approx(6.0)
+
+
 def test_memory_does_not_fall_below_the_smallest_process():
     assert memory_mb(replace(ROW, n_particles=64), "liquid", MEASURED) == pytest.approx(100.0)
     assert memory_mb(ROW, "liquid", MEASURED) == pytest.approx(200.0)

@@ -12,9 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nqe_core.ensembles import Ensemble, random_stream, read_sheet, short_burn_ins, walkers
+from nqe_core.burn_ins import short_burn_ins
+from nqe_core.ensembles import Ensemble, random_stream, read_sheet, walkers
 from nqe_core.errors import InputError
-from nqe_core.relaxation_table import Measured, add_to_table
+from nqe_core.models import MODELS
+from nqe_core.relaxation_table import Measured, add_to_table, constants_key
 
 GOOD = {
     "ensemble": "ipl3d_n2048", "model": "ipl3d", "n_particles": "2048", "parent_temperature": "2.0",
@@ -43,7 +45,8 @@ def test_a_good_sheet_is_read(tmp_path):
 
 
 TIMES = Measured(
-    "ipl3d", 2.0, 2048, "hybrid", 0.2, 8, 40_000, 9.0, 0.0, 0.0, 0.0, 1.0, 0.0, tau_overlap=90.5, tau_overlap_error=1.0,
+    "ipl3d", 2.0, 2048, "hybrid", 0.2, constants_key(MODELS["ipl3d"].parameters()), 8, 40_000, 9.0, 0.0, 0.0, 0.0,
+    1.0, 0.0, tau_overlap=90.5, tau_overlap_error=1.0,
     tau_scattering=70.0, tau_scattering_error=1.0, tau_sizes=1200.0, tau_sizes_error=9.0, tau_energy=80.0,
     tau_energy_error=1.0, seconds_per_sweep=1e-4,
 )  # fmt: skip
@@ -87,6 +90,16 @@ def test_relaxation_times_that_do_not_help(tmp_path, change, says):
         read_sheet(path)
 
 
+def test_a_time_measured_with_other_constants_does_not_help(tmp_path):
+    path = sheet_with_times(tmp_path, {"burn_in": "12tau"})
+    recoloured = {"ipl3d": replace(MODELS["ipl3d"], shear_modulus_infinity=99.0)}  # of units and tables only
+    assert read_sheet(path, recoloured)[0].burn_in == 1086
+    denser = {"ipl3d": replace(MODELS["ipl3d"], number_density=0.9)}
+    with pytest.raises(InputError, match=r"line 4: .* was measured with other constants of the model"):
+        read_sheet(path, denser)
+    assert read_sheet(path, models=None)[0].burn_in == 1086  # unchecked
+
+
 def test_a_time_too_long_to_be_measured_is_refused(tmp_path):
     path = sheet_with_times(tmp_path, {"burn_in": "12tau"}, replace(TIMES, tau_overlap=math.inf))
     with pytest.raises(InputError, match="was too long to be measured"):
@@ -115,12 +128,18 @@ def test_rows_that_count_in_a_time_still_to_be_measured(tmp_path):
 def test_short_burn_ins_are_found_and_nothing_is_said_of_the_unknown(tmp_path):
     path = sheet_with_times(tmp_path, {"burn_in": "4.2tau"})
     (row,), table = read_sheet(path), tmp_path / "relaxation.tsv"
-    assert short_burn_ins([row], table, "hybrid") == {row.ensemble: 4.2}
-    assert short_burn_ins([replace(row, burn_in=5 * row.burn_in)], table, "hybrid") == {}
+    assert short_burn_ins([row], table, "hybrid", MODELS) == {row.ensemble: 4.2}
+    assert short_burn_ins([replace(row, burn_in=5 * row.burn_in)], table, "hybrid", MODELS) == {}
     add_to_table(table, replace(TIMES, swap_fraction=0.0))
     read = replace(row, source="x", preparation="read", samples_per_walker=1, swap_fraction=0.0, burn_in=0, spacing=0)
-    assert short_burn_ins([read], table, "hybrid") == {}
-    assert short_burn_ins([row], table, "metropolis") == short_burn_ins([row], tmp_path / "none", "hybrid") == {}
+    assert short_burn_ins([read], table, "hybrid", MODELS) == {}
+    denser = {"ipl3d": replace(MODELS["ipl3d"], number_density=0.9)}  # another liquid
+    assert short_burn_ins([row], table, "hybrid", denser) == {}
+    assert (
+        short_burn_ins([row], table, "metropolis", MODELS)
+        == short_burn_ins([row], tmp_path / "none", "hybrid", MODELS)
+        == {}
+    )
 
 
 def test_relaxation_times_without_a_table(tmp_path):

@@ -14,7 +14,8 @@ import pytest
 
 from nqe_core import statistics
 from nqe_core.errors import InputError
-from nqe_core.relaxation_table import Measured, add_to_table
+from nqe_core.models import MODELS
+from nqe_core.relaxation_table import Measured, add_to_table, constants_key
 from nqe_core.statistics import Estimate
 
 # the scripts import each other as Snakemake runs them: from their own folders
@@ -51,7 +52,8 @@ TABLE_FIGURES = {
     "predictions": (predictions, "ipl2d ipl3d ipl4d poly3d"),
 }  # fmt: skip
 METROPOLIS = Measured(
-    "ipl3d", 2.0, 2048, "metropolis", 0.2, 8, 40_000, 9.0, 0.0, 0.0, 0.0, 1.0, 0.0, tau_overlap=90.5, tau_overlap_error=1.0,
+    "ipl3d", 2.0, 2048, "metropolis", 0.2, constants_key(MODELS["ipl3d"].parameters()), 8, 40_000, 9.0, 0.0, 0.0, 0.0,
+    1.0, 0.0, tau_overlap=90.5, tau_overlap_error=1.0,
     tau_scattering=70.0, tau_scattering_error=1.0, tau_sizes=1200.0, tau_sizes_error=9.0, tau_energy=80.0,
     tau_energy_error=1.0, seconds_per_sweep=1e-4,
 )  # fmt: skip

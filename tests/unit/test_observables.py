@@ -434,6 +434,8 @@ def test_a_position_that_is_not_a_number_stops_the_job(campaign, tmp_path):
         ({"model": OTHER_MODELS["kob_andersen"], "n_particles": 1000}, "whose pairs attract"),
         ({"burn_in": 0}, "burn_in is 0"),
         ({"spacing": 0}, "spacing is 0"),
+        ({"spacing": 1}, "spacing is 1: less than one time step of the hybrid sampler"),
+        ({"burn_in": 1}, "burn_in is 1: less than one time step of the hybrid sampler"),
         ({"ensemble": "no/path"}, "ensemble name 'no/path'"),
         ({"sampler": "none"}, "unknown sampler 'none'"),
     ],
@@ -441,6 +443,10 @@ def test_a_position_that_is_not_a_number_stops_the_job(campaign, tmp_path):
 def test_a_bad_protocol_is_refused(changes, says):
     with pytest.raises(InputError, match=says):
         protocol(**changes)
+
+
+def test_one_sweep_is_enough_for_single_moves():
+    assert protocol(spacing=1, sampler="metropolis").spacing == 1
 
 
 def test_files_know_where_they_come_from(campaign, table):

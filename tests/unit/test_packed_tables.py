@@ -1,6 +1,7 @@
 """Reference data: packed tables keep what matters, merge by root seed, and refuse what does not fit together."""
 
 import json
+import shutil
 import subprocess
 import sys
 from dataclasses import asdict, replace
@@ -263,6 +264,19 @@ def test_changed_and_missing_files_are_found(tmp_path, name):
         reference.check_files(tmp_path)
     path.unlink()
     with pytest.raises(InputError, match="is missing"):
+        reference.check_files(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["a/more.parquet", "a/fields/more_quartic.h5", "b/glass.parquet"])
+def test_files_that_no_provenance_names_are_found(tmp_path, name):
+    """Figures would read them all the same."""
+    batch(tmp_path, "a")
+    (tmp_path / ".new_batch").mkdir()
+    shutil.copy(tmp_path / "a/glass.parquet", tmp_path / ".new_batch")  # being packed: nobody reads it
+    reference.check_files(tmp_path)
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    shutil.copy(tmp_path / "a/glass.parquet", tmp_path / name)
+    with pytest.raises(InputError, match=f"{name}: no provenance.json of a batch names this file"):
         reference.check_files(tmp_path)
 
 

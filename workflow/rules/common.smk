@@ -14,11 +14,12 @@ import yaml
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import best_match
 
-from nqe_core.ensembles import check_seed, read_sheet, relaxation_table, short_burn_ins
+from nqe_core.burn_ins import short_burn_ins
+from nqe_core.ensembles import check_seed, read_sheet, relaxation_table
 from nqe_core.errors import InputError
 from nqe_core.models import Model
-from nqe_core.particle_files import source_files
 from nqe_core.roles import FieldRoles, of_model as ensembles_of_model
+from nqe_core.source_files import source_files
 
 # --- configuration --------------------------------------------------------------------------------------------------
 
@@ -135,7 +136,7 @@ try:
     ENSEMBLES = load_sheet(SHEET, MODELS)
     SOURCES = {} if CAMPAIGN == REFERENCE else load_sources(ENSEMBLES)
     # whose liquids are not in equilibrium: captions and the scorecard name them
-    SHORT_BURN_INS = short_burn_ins(ENSEMBLES.values(), RELAXATION, config["liquid"]["sampler"])
+    SHORT_BURN_INS = short_burn_ins(ENSEMBLES.values(), RELAXATION, config["liquid"]["sampler"], MODELS)
 except InputError as error:
     stop(error)
 
