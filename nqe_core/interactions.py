@@ -136,7 +136,7 @@ class Interactions:
         return out.reshape(np.shape(z))
 
     def cubic_field(self, z: np.ndarray, weight2: float = 0.0, weight3: float = 1.0) -> np.ndarray:
-        """weight2 M.z + weight3 U3:zz, same shape as `z`; by default U3:zz alone: the second-order force response (Eq. 5) times -2."""
+        """weight2 M.z + weight3 U3:zz, same shape as `z`; by default U3:zz alone, -2 times the response of Eq. 5."""
         out = np.empty(self.size)
         kernel.cubic_field(
             self.i, self.j, self.vectors.reshape(-1), self.g1, self.g2, self.g3, self.field(z), weight2, weight3,
@@ -145,7 +145,7 @@ class Interactions:
         return out.reshape(np.shape(z))
 
     def quartic_field(self, z: np.ndarray, weight2: float = 0.0, weight4: float = 1.0) -> np.ndarray:
-        """weight2 M.z + weight4 U4:zzz, same shape as `z`; by default U4:zzz alone: the third-order force response (Eq. 6) times -6."""
+        """weight2 M.z + weight4 U4:zzz, same shape as `z`; by default U4:zzz alone, -6 times the response of Eq. 6."""
         out = np.empty(self.size)
         kernel.quartic_field(
             self.i, self.j, self.vectors.reshape(-1), self.g1, self.g2, self.g3, self.g4, self.field(z), weight2,
