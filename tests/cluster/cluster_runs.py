@@ -205,18 +205,14 @@ class Campaign:
     def log(self, name: str) -> Path:
         return self.path / f"{name}.log"
 
-    def finish(self, alone: bool = False) -> None:
-        """Make all chunks and tables that are missing on one rank, in this process, or each `alone` in one of its own."""
+    def finish(self) -> None:
+        """Make all chunks and tables that are missing on one rank, in this process."""
         for row in read_sheet(self.sheet):
             tables = []
             for chunk in row.chunks:
                 for stage in (*STAGES, "observables"):
                     if not self.file(stage, chunk, row.ensemble).exists():
-                        command = self.command(stage, chunk, row)
-                        if alone:
-                            subprocess.run([BIN / "nqe", *command], env=environment(), check=True)
-                        else:
-                            assert main(command) == 0
+                        assert main(self.command(stage, chunk, row)) == 0
                 tables.append(str(self.file("observables", chunk, row.ensemble)))
             table = self.results / row.ensemble / "observables.parquet"
             if not table.exists():

@@ -53,7 +53,7 @@ def test_a_whole_campaign_with_every_figure_and_the_same_bits_as_here(tmp_path):
     spread = [job.split()[:2] for job in jobs if f"{cluster.path} rule_chunk_" in job]
     assert len(spread) >= 4 and all(int(nodes) >= 2 and int(cores) >= 4 for nodes, cores in spread), jobs
     here = Campaign.create(tmp_path / "here", "miniature", MINIATURE)
-    here.finish(alone=True)
+    here.finish()
     second = cluster.checksums().keys() - here.checksums().keys()
     assert all("second_quartic" in name for name in second)
     for name in second:
