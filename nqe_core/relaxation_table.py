@@ -152,6 +152,7 @@ def add_to_table(path: str | Path, measured: Measured) -> None:
 @contextmanager
 def _alone(folder: Path) -> Iterator[None]:
     """Another process that measures would lose its line, or this one its own; where there are no locks, on trust."""
+    folder.mkdir(parents=True, exist_ok=True)
     handle = os.open(folder, os.O_RDONLY)
     try:
         with suppress(OSError):

@@ -234,7 +234,7 @@ def a_line(**changes) -> Measured:
 
 
 def test_the_table_keeps_comments_and_replaces_what_is_measured_again(tmp_path):
-    path = tmp_path / "relaxation.tsv"
+    path = tmp_path / "new" / "relaxation.tsv"
     add_to_table(path, a_line())
     path.write_text("# why these\n" + path.read_text())
     add_to_table(path, a_line(tau_sizes=math.inf))
