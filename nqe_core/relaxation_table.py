@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import csv
-import fcntl
 import hashlib
 import io
 import json
 import math
-import os
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from nqe_core.atomic_files import written_aside
 from nqe_core.errors import InputError
+from nqe_core.folder_lock import alone_in
 
 LEAST_BURN_IN = 10.0  # relaxation times after which a start counts as forgotten
 MOST_TIMES = 1e6  # that a sheet may ask for: more is a slip
@@ -140,26 +138,14 @@ def read_relaxation(path: str | Path) -> tuple[Measured, ...]:
 def add_to_table(path: str | Path, measured: Measured) -> None:
     """Write a line into the table, in the place of one that was measured alike; comments stay."""
     path = Path(path)
-    with _alone(path.parent):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with alone_in(path.parent):  # or another process that has measured would lose its line
         comments, kept = [], {}
         if path.exists():
             kept = {line.key: line for line in read_relaxation(path)}
             comments = [line for line in path.read_text(encoding="utf-8").splitlines() if line.startswith("#")]
         kept[measured.key] = measured
         _write(path, comments, kept.values())
-
-
-@contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Another process that measures would lose its line, or this one its own; where there are no locks, on trust."""
-    folder.mkdir(parents=True, exist_ok=True)
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        with suppress(OSError):
-            fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(handle)
 
 
 def _write(path: Path, comments: Iterable[str], lines: Iterable[Measured]) -> None:

@@ -7,17 +7,16 @@ both take the same number, and one is then given the other's code, for good. So 
 importing their package: who only reads a sheet should not wait for numba.)
 """
 
-import fcntl
 import hashlib
-import os
 import warnings
-from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 
 import numba
 from numba import njit
 from numba.core import caching
+
+from nqe_core.folder_lock import alone_in
 
 __all__ = ["compare_all_sources", "njit", "sources_digest"]
 
@@ -85,8 +84,9 @@ def _named_by_key(files: type) -> type:
                 return super().save(key, data)
             folder, base = Path(self._cache_path), self._index_name.removesuffix(".nbi")
             name = f"{base}.{hashlib.sha256(self._source_stamp + self._dump(key)).hexdigest()[:16]}.nbc"
-            # the code first: an index never names what is not there yet, or what is older than itself
-            with _alone(folder):
+            # the code first: an index never names what is not there yet, or what is older than itself; without locks an
+            # entry may be lost, and is compiled again
+            with alone_in(folder):
                 self._save_data(name, data)
                 overloads = self._load_index()
                 if not overloads and Path(self._index_path).exists():  # of older sources, and so is what it names
@@ -97,18 +97,6 @@ def _named_by_key(files: type) -> type:
             return None
 
     return NamedByKey
-
-
-@contextmanager
-def _alone(folder: Path):
-    """Keep other processes from changing an index meanwhile; without locks one may lose an entry, and compile again."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        with suppress(OSError):
-            fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(handle)
 
 
 compare_all_sources()

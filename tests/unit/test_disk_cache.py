@@ -42,7 +42,7 @@ def package(tmp_path) -> Path:
     kernels = tmp_path / "nqe_core" / "kernels"
     kernels.mkdir(parents=True)
     home = Path(nqe_core.__file__).parent
-    for name in ("__init__.py", "kernels/__init__.py", "kernels/disk_cache.py"):
+    for name in ("__init__.py", "folder_lock.py", "kernels/__init__.py", "kernels/disk_cache.py"):
         shutil.copy(home / name, tmp_path / "nqe_core" / name)
     (kernels / "caller.py").write_text(CALLER)
     (kernels / "callee.py").write_text(CALLEE.format(value=1))
@@ -103,7 +103,7 @@ class Turns:
 @pytest.mark.parametrize("order", sorted({"".join(order) for order in itertools.permutations("AAABBB")}))
 def test_two_processes_that_compile_for_other_arguments_do_not_mix_them_up(tmp_path, monkeypatch, order):
     """Where there are no locks; at most an entry is lost, and compiled again."""
-    monkeypatch.setattr(disk_cache.fcntl, "flock", lambda *_: (_ for _ in ()).throw(OSError("no locks")))
+    monkeypatch.setattr("fcntl.flock", lambda *_: (_ for _ in ()).throw(OSError("no locks")))
     turns = Turns(order)
     writers = [turns.writer(tmp_path, name) for name in "AB"]
     for writer in writers:
