@@ -11,7 +11,7 @@ from pathlib import Path
 
 @contextmanager
 def alone_in(folder: Path) -> Iterator[None]:
-    """Keep other processes that ask for the same folder waiting, on trust where there are no locks; nothing is left in it."""
+    """Keep others that ask for the same folder waiting, on trust where there are no locks; nothing is left in it."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         with suppress(OSError):
