@@ -15,6 +15,7 @@ from nqe_core.errors import InputError, check_tolerance
 from nqe_core.interactions import Interactions
 from nqe_core.kernels import contractions
 from nqe_core.linear_response import solve_directly, solve_together
+from nqe_core.rattlers import backbone_of
 
 SOLVE_TOLERANCE = 1e-8  # relative residual of M.v = -Xi
 # The modulus is stationary in the velocities: its error is of second order in theirs, so this is still ten digits
@@ -126,7 +127,7 @@ def _solve(interactions: Interactions, forces: np.ndarray, tolerance: float) -> 
 
 
 def nonaffine_velocities(interactions: Interactions, tolerance: float = SOLVE_TOLERANCE) -> np.ndarray:
-    """dx/dgamma at mechanical equilibrium, -M^+ Xi, for every strain of `shear_strains`.
+    """dx/dgamma at mechanical equilibrium, -M^+ Xi, for every strain of `shear_strains`; rattlers have none.
 
     Parameters
     ----------
@@ -143,12 +144,16 @@ def nonaffine_velocities(interactions: Interactions, tolerance: float = SOLVE_TO
     InputError
         Tolerance not between 0 and 1.
     ArithmeticError
-        In 2D, when M is not positive definite or the packing has rattlers; in 3D and 4D, when the solver meets a
-        direction of negative curvature.
+        In 2D, when M is not positive definite; in 3D and 4D, when the solver meets a direction of negative curvature;
+        in a packing of which nothing is jammed.
     """
     check_tolerance(tolerance)
     every = shear_strains(interactions.dimension)
-    return _velocities(interactions, np.stack([mismatch_force(interactions, strain) for strain in every]), tolerance)
+    backbone, kept = backbone_of(interactions)
+    velocities = np.zeros((len(every), interactions.n_particles, interactions.dimension))
+    forces = np.stack([mismatch_force(backbone, strain) for strain in every])
+    velocities[:, kept] = _velocities(backbone, forces, tolerance)
+    return velocities
 
 
 def _independent(dimension: int) -> tuple[str, ...]:
@@ -175,7 +180,7 @@ def _velocities(interactions: Interactions, mismatch_forces: np.ndarray, toleran
 def shear_moduli(interactions: Interactions, velocities: np.ndarray | None = None) -> np.ndarray:
     """Athermal shear modulus of every strain: Born term plus (2 Xi.v + v.M.v) / V at the non-affine velocity.
 
-    At v = -M^+ Xi the second term is -Xi.M^+.Xi; in this form it is stationary there.
+    At v = -M^+ Xi the second term is -Xi.M^+.Xi; in this form it is stationary there. Rattlers bear nothing.
 
     Parameters
     ----------
@@ -192,12 +197,15 @@ def shear_moduli(interactions: Interactions, velocities: np.ndarray | None = Non
     Raises
     ------
     ArithmeticError
-        When M is not positive definite.
+        When M is not positive definite, or nothing is jammed.
     """
+    interactions, kept = backbone_of(interactions)
     affine = [_affine(interactions, strain) for strain in shear_strains(interactions.dimension)]
     born, mismatch_forces = np.array([curvature for curvature, _ in affine]), np.stack([field for _, field in affine])
     if velocities is None:
         velocities = _velocities(interactions, mismatch_forces, MODULUS_TOLERANCE)
+    else:
+        velocities = np.asarray(velocities)[:, kept]
     pairs = zip(mismatch_forces, velocities, strict=True)
     return (born + np.array([_relaxation(interactions, *pair) for pair in pairs])) / interactions.volume
 

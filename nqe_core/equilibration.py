@@ -121,7 +121,7 @@ class _Walker:
     step: float
     displacements: float  # acceptance times the sweeps that it was measured over
     swaps: float
-    measured: float
+    measured: np.ndarray  # these sweeps, of displacements and of swaps: blocks without such a move do not count
     seconds: float
     energy: float
 
@@ -164,8 +164,6 @@ def equilibrate_job(protocol: Protocol, first_sample: int, n_samples: int) -> Jo
                 else:
                     unit = range(found["sample"] + 1, unit.stop)
                     yield found
-        except (NotImplementedError, RecursionError):
-            raise
         except (SampleFailure, *NUMERICAL_ERRORS) as error:
             # a walker that fails takes its later samples with it
             for sample in unit:
@@ -180,7 +178,7 @@ def _walk(protocol: Protocol, unit: range, checkpoint: Checkpoint | None) -> Ite
         started = time.process_time()
         start = initial_configuration(protocol.model, protocol.n_particles, protocol.stream(unit.start))
         walker = _Walker(
-            unit.start, 0, start.positions, start.diameters, start.box_length, 0.0, 0.0, 0.0, 0.0,
+            unit.start, 0, start.positions, start.diameters, start.box_length, 0.0, 0.0, 0.0, np.zeros(2),
             time.process_time() - started, np.nan,
         )  # fmt: skip
     else:
@@ -195,9 +193,8 @@ def _walk(protocol: Protocol, unit: range, checkpoint: Checkpoint | None) -> Ite
             yield Checkpoint(walker.sample, _values(walker))
         if walker.block == len(blocks):
             row = _row(walker)
-            walker = replace(
-                walker, sample=walker.sample + 1, block=0, displacements=0.0, swaps=0.0, measured=0.0, seconds=0.0
-            )
+            nothing = {"displacements": 0.0, "swaps": 0.0, "measured": np.zeros(2), "seconds": 0.0}
+            walker = replace(walker, sample=walker.sample + 1, block=0, **nothing)
             yield row
             yield Checkpoint(walker.sample, _values(walker))
 
@@ -218,21 +215,25 @@ def _advance(protocol: Protocol, first_sample: int, walker: _Walker, sweeps: int
     if not np.isfinite(result.energy):
         raise SampleFailure("energy is not finite")
     configuration = result.configuration.wrapped()
+    acceptances = np.array([result.displacement_acceptance, result.swap_acceptance])
     return replace(
         walker,
         block=walker.block + 1,
         positions=configuration.positions,
         diameters=configuration.diameters,
         step=result.step,
-        displacements=walker.displacements + sweeps * np.nan_to_num(result.displacement_acceptance),
-        swaps=walker.swaps + sweeps * np.nan_to_num(result.swap_acceptance),
-        measured=walker.measured + sweeps,
+        displacements=walker.displacements + sweeps * float(np.nan_to_num(acceptances[0])),
+        swaps=walker.swaps + sweeps * float(np.nan_to_num(acceptances[1])),
+        measured=walker.measured + sweeps * ~np.isnan(acceptances),
         seconds=walker.seconds + time.process_time() - started,
         energy=result.energy,
     )
 
 
 def _row(walker: _Walker) -> dict:
+    # not a number where no such move was attempted
+    accepted, tried = np.array([walker.displacements, walker.swaps]), walker.measured
+    acceptances = np.divide(accepted, tried, out=np.full(2, np.nan), where=tried > 0)
     return {
         "sample": walker.sample,
         "failure": "",
@@ -241,6 +242,6 @@ def _row(walker: _Walker) -> dict:
         "diameters": walker.diameters,
         "box_length": walker.box_length,
         "energy": walker.energy,
-        "displacement_acceptance": walker.displacements / walker.measured,
-        "swap_acceptance": walker.swaps / walker.measured,
+        "displacement_acceptance": float(acceptances[0]),
+        "swap_acceptance": float(acceptances[1]),
     }

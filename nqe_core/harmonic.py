@@ -105,7 +105,7 @@ def lowest_modes(interactions: Interactions, n_modes: int = 1, method: str = "au
     InputError
         Unknown method, or more modes than there are.
     ArithmeticError
-        There are rattlers, or the solver found fewer modes than it was asked for.
+        There are rattlers, or the solver failed or found fewer modes than it was asked for.
     """
     most = most_modes(interactions.n_particles, interactions.dimension)
     if not 1 <= n_modes <= most or n_modes != int(n_modes):
@@ -125,18 +125,25 @@ def _start_vector(interactions: Interactions, seed: int) -> np.ndarray:
     return np.random.default_rng(seed).standard_normal(interactions.size)
 
 
-def _largest(
-    operator: sparse_linalg.LinearOperator, n_modes: int, start: np.ndarray, which: str, tolerance: float
-) -> np.ndarray:
-    """Eigenvectors of the largest eigenvalues of an operator, by ARPACK."""
-    ncv = min(max(3 * n_modes + 10, 12), operator.shape[0] - 1)
+def _eigenvectors(operator: sparse_linalg.LinearOperator, n_modes: int, **options) -> np.ndarray:
+    """Extreme eigenvectors of an operator, by ARPACK; `ArithmeticError` when it does not find them all."""
     try:
-        _, vectors = sparse_linalg.eigsh(operator, k=n_modes, which=which, v0=start, ncv=ncv, tol=tolerance)
+        return sparse_linalg.eigsh(operator, k=n_modes, **options)[1]
     except sparse_linalg.ArpackNoConvergence as stuck:
         vectors = stuck.eigenvectors
         if vectors.shape[1] < n_modes:
             raise ArithmeticError(f"ARPACK found {vectors.shape[1]} of {n_modes} modes") from None
-    return vectors
+        return vectors
+    except sparse_linalg.ArpackError as error:
+        raise ArithmeticError(str(error)) from None
+
+
+def _largest(
+    operator: sparse_linalg.LinearOperator, n_modes: int, start: np.ndarray, which: str, tolerance: float
+) -> np.ndarray:
+    """Eigenvectors of the largest eigenvalues of an operator."""
+    ncv = min(max(3 * n_modes + 10, 12), operator.shape[0] - 1)
+    return _eigenvectors(operator, n_modes, which=which, v0=start, ncv=ncv, tol=tolerance)
 
 
 def _operator(interactions: Interactions, apply: Callable[[np.ndarray], np.ndarray]) -> sparse_linalg.LinearOperator:
@@ -144,11 +151,14 @@ def _operator(interactions: Interactions, apply: Callable[[np.ndarray], np.ndarr
 
 
 def largest_eigenvalue_bound(interactions: Interactions) -> float:
-    """An upper bound of M's spectrum, a few per cent above its largest eigenvalue."""
+    """An upper bound of M's spectrum, a few per cent above its largest eigenvalue; `ArithmeticError` if it is not found."""
     rows, box = interactions.rows, interactions.box
     operator = _operator(interactions, lambda z: multiplied(rows, np.ascontiguousarray(z.reshape(-1)), box))
     start = interactions.to_rows(_start_vector(interactions, SEED))
-    top = sparse_linalg.eigsh(operator, k=1, which="LA", v0=start, tol=1e-2, return_eigenvectors=False)
+    try:
+        top = sparse_linalg.eigsh(operator, k=1, which="LA", v0=start, tol=1e-2, return_eigenvectors=False)
+    except sparse_linalg.ArpackError as error:
+        raise ArithmeticError(f"the largest eigenvalue was not found: {error}") from None
     return BOUND_MARGIN * float(top[0])
 
 
@@ -212,14 +222,9 @@ def _arpack(interactions: Interactions, n_modes: int, start: np.ndarray) -> tupl
         z = z.reshape(-1)
         return matrix @ z + top * (z - without_translation(z, interactions.dimension))
 
-    try:
-        _, vectors = sparse_linalg.eigsh(
-            _operator(interactions, apply), k=n_modes, which="SA", v0=start,
-            ncv=min(max(2 * n_modes + 18, 24), size), maxiter=100 * size, tol=1e-12,
-        )  # fmt: skip
-    except sparse_linalg.ArpackNoConvergence as stuck:
-        raise ArithmeticError(f"ARPACK found {stuck.eigenvectors.shape[1]} of {n_modes} modes") from None
-    return vectors, "arpack"
+    ncv, most = min(max(2 * n_modes + 18, 24), size), 100 * size
+    operator = _operator(interactions, apply)
+    return _eigenvectors(operator, n_modes, which="SA", v0=start, ncv=ncv, maxiter=most, tol=1e-12), "arpack"
 
 
 def _rayleigh_ritz(interactions: Interactions, vectors: np.ndarray, method: str) -> HarmonicModes:

@@ -24,8 +24,9 @@ from nqe_core.version import git_commit, version
 
 Pause = Callable[[], None]  # called often; raises to interrupt
 
-# what a failing solver raises: overflow and the like, singular matrices, ARPACK's and SuperLU's complaints
-NUMERICAL_ERRORS = (ArithmeticError, np.linalg.LinAlgError, RuntimeError)
+# what a failing solver raises: overflow and the like, and what ours make of ARPACK's and SuperLU's RuntimeErrors, which
+# are not among them: programs that are wrong raise those too
+NUMERICAL_ERRORS = (ArithmeticError, np.linalg.LinAlgError)
 
 # attributes that say by what rows were made: another commit or package does not make finished rows useless
 MADE_BY = ("git_commit", "packages")
@@ -199,8 +200,6 @@ def attempt(fields: tuple[Field, ...], sample: int, failures: list[str], compute
                 raise SampleFailure(f"{entry.name} is not finite")
     except SampleFailure as failure:
         row = missing_row(fields, sample, str(failure))
-    except (NotImplementedError, RecursionError):
-        raise  # RuntimeErrors too, but of a program, not of a matrix
     except NUMERICAL_ERRORS as error:
         row = missing_row(fields, sample, f"{type(error).__name__}: {error}")
     row[UNREPRODUCIBLE] = time.process_time() - started

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from nqe_core.configuration import Configuration
@@ -65,6 +67,42 @@ def without_rattlers(configuration: Configuration, model: Model) -> tuple[Config
             f"all but {kept.size} of {configuration.n_particles} particles are rattlers: nothing is jammed"
         )
     backbone = Configuration(configuration.positions[kept], configuration.diameters[kept], configuration.box_length)
+    return backbone, kept
+
+
+def backbone_of(interactions: Interactions) -> tuple[Interactions, np.ndarray]:
+    """The bonds between particles that are held, in the same box; what rattlers touch bears no stress.
+
+    Parameters
+    ----------
+    interactions : Interactions
+        Of an inherent state.
+
+    Returns
+    -------
+    backbone : Interactions
+        The same object, where there are no rattlers.
+    kept : ndarray of int
+        Places of its particles in `interactions`.
+
+    Raises
+    ------
+    ArithmeticError
+        When nothing is jammed.
+    """
+    loose = find_rattlers(interactions)
+    kept = np.flatnonzero(~loose)
+    if kept.size == loose.size:
+        return interactions, kept
+    if kept.size < 2:
+        raise ArithmeticError(f"all but {kept.size} of {loose.size} particles are rattlers: nothing is jammed")
+    place = np.cumsum(~loose, dtype=np.uint32) - np.uint32(1)
+    held = ~(loose[interactions.i] | loose[interactions.j])
+    derivatives = {name: getattr(interactions, name)[held] for name in ("g1", "g2", "g3", "g4")}
+    backbone = replace(
+        interactions, i=place[interactions.i[held]], j=place[interactions.j[held]], vectors=interactions.vectors[held],
+        n_particles=kept.size, **derivatives,
+    )  # fmt: skip
     return backbone, kept
 
 

@@ -135,6 +135,8 @@ class Relaxation:
         Tuned step of the first walker.
     sweeps : int
         Length of each walker's run, as it was run.
+    cycle : int
+        Sweeps of one cycle of the sampler, the shortest lag that there is.
     """
 
     lags: np.ndarray
@@ -150,6 +152,12 @@ class Relaxation:
     seconds_per_sweep: float
     step: float
     sweeps: int
+    cycle: int
+
+    @property
+    def shortest(self) -> bool:
+        """Whether no shorter run would have had shorter lags."""
+        return self.lags[1] <= self.cycle or self.sweeps < 2 * LEAST_SWEEPS
 
     def line(self, study: Study) -> Measured:
         """What enters the table of relaxation times."""
@@ -225,6 +233,7 @@ def measure_relaxation(
         seconds_per_sweep=sum(run.seconds for run in runs) / (len(runs) * cycle * cycles),
         step=runs[0].step,
         sweeps=cycle * cycles,
+        cycle=cycle,
     )
 
 

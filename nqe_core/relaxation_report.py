@@ -41,7 +41,8 @@ def report(found: Relaxation) -> list[str]:
             lines.append(f"tau {name:11} {shown(time)} sweeps, {seconds}{notes[name]}")
         elif math.isnan(time.value) and name != "energy":
             between = f"{found.lags[1]:.0f} sweeps, the interval of the states"
-            lines.append(f"tau {name:11} shorter than {between}: follow a shorter run (fewer sweeps) to measure it")
+            advice = "too short for this sampler" if found.shortest else "follow a shorter run (fewer sweeps)"
+            lines.append(f"tau {name:11} shorter than {between}: {advice} to measure it")
         else:
             lines.append(f"tau {name:11} longer than {found.lags[-1]:.0f} sweeps, half the run")
     return lines

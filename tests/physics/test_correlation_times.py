@@ -53,16 +53,23 @@ def test_a_time_at_the_first_lag_has_no_small_error():
         assert math.isnan(time.value) or (time.value >= 10.0 and time.error > 0.1)
 
 
-def test_the_report_says_what_to_do_then():
+@pytest.mark.parametrize(
+    ("sweeps", "cycle", "advice"),
+    [
+        (16_000, 10, "follow a shorter run (fewer sweeps)"),
+        (16_000, 2500, "too short for this sampler"),
+        (4000, 10, "too short for this sampler"),
+    ],
+)
+def test_the_report_says_what_to_do_then(sweeps, cycle, advice):
     lags = 2500.0 * np.arange(200)
     fast, slow = (decay(lags, exponential(lags, tau)) for tau in (100.0, 20_000.0))
     number = Estimate(1.0, 0.1, 0.8, 1.2, 8)
     found = Relaxation(
-        lags, fast, slow, slow, np.zeros((8, 400)), number, number, number, number, 6.0, 1e-3, 0.1, 16_000
+        lags, fast, slow, slow, np.zeros((8, 400)), number, number, number, number, 6.0, 1e-3, 0.1, sweeps, cycle
     )
     lines = [line for line in report(found) if line.startswith("tau overlap")]
-    assert lines == ["tau overlap     shorter than 2500 sweeps, the interval of the states: "
-                     "follow a shorter run (fewer sweeps) to measure it"]  # fmt: skip
+    assert lines == [f"tau overlap     shorter than 2500 sweeps, the interval of the states: {advice} to measure it"]
 
 
 @pytest.mark.parametrize(("overlap", "scattering", "longer"), [(math.nan, 3000.0, 3000.0), (3000.0, math.nan, 3000.0)])

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from scipy.optimize import brentq
+from scipy.sparse import linalg as sparse_linalg
 
 from nqe_core import Interactions, harmonic, hessian, lowest_modes
 from nqe_core.hessian_matrix import block_jacobi, without_translation
@@ -132,6 +133,24 @@ def test_factors_that_cannot_tell_are_not_relied_on(glasses, monkeypatch):
     found = lowest_modes(bonds, 3)
     assert found.converged
     np.testing.assert_allclose(found.eigenvalues, wanted, rtol=1e-9)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        sparse_linalg.ArpackError(-9, {-9: "Starting vector is zero."}),
+        sparse_linalg.ArpackNoConvergence("No convergence", np.zeros(0), np.zeros((128, 0))),
+    ],
+)
+@pytest.mark.parametrize("method", SOLVERS)
+def test_complaints_of_arpack_are_arithmetic(glasses, monkeypatch, method, error):
+    def complains(*args, **options):
+        raise error
+
+    bonds = glasses("ipl2d", n_particles=64).interactions
+    monkeypatch.setattr(sparse_linalg, "eigsh", complains)
+    with pytest.raises(ArithmeticError, match=r"Starting vector is zero|No convergence|found 0 of 2 modes"):
+        lowest_modes(bonds, 2, method)
 
 
 def test_modes_are_orthonormal_eigenvectors_without_translation(glass):

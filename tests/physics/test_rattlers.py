@@ -16,7 +16,9 @@ from nqe_core import (
     hessian,
     initial_configuration,
     lowest_modes,
+    nonaffine_velocities,
     quench,
+    shear_moduli,
     without_rattlers,
 )
 from nqe_core.linear_response import Factorised, symmetric_factors
@@ -75,6 +77,43 @@ def test_factors_of_the_hessian_refuse_them(packing):
 def test_so_does_the_analysis(packing):
     with pytest.raises(ArithmeticError, match="rattlers"):
         analyse(packing, LOOSE)
+
+
+def test_moduli_are_those_of_the_backbone(packing):
+    """Rattlers bear no stress and have no velocity."""
+    interactions = Interactions.of(packing, LOOSE)
+    loose = find_rattlers(interactions)
+    backbone = Interactions.of(without_rattlers(packing, LOOSE)[0], LOOSE)
+    velocities = nonaffine_velocities(interactions)
+    assert not velocities[:, loose].any()
+    np.testing.assert_allclose(velocities[:, ~loose], nonaffine_velocities(backbone), rtol=0, atol=1e-6)
+    moduli = shear_moduli(backbone)
+    np.testing.assert_allclose(shear_moduli(interactions), moduli, rtol=1e-9)
+    np.testing.assert_allclose(shear_moduli(interactions, velocities), moduli, rtol=1e-9)
+
+
+def test_moduli_with_a_rattler_in_two_dimensions(glasses):
+    """One particle more in a glass, without or with a contact that bears something, does not change them."""
+    glass = glasses("ipl2d", n_particles=64)
+    bonds = glass.interactions
+    moduli, velocities = shear_moduli(bonds), nonaffine_velocities(bonds)
+    contact = {"i": np.append(bonds.i, np.uint32(5)), "j": np.append(bonds.j, np.uint32(64))}
+    contact["vectors"] = np.vstack([bonds.vectors, [[0.3, 0.9]]])
+    contact |= {name: np.append(getattr(bonds, name), 1.0) for name in ("g2", "g3", "g4")}
+    contact["g1"] = np.append(bonds.g1, -1.0)
+    for changes in ({}, contact):
+        more = replace(bonds, n_particles=65, **changes)
+        assert np.flatnonzero(find_rattlers(more)).tolist() == [64]
+        np.testing.assert_allclose(shear_moduli(more), moduli, rtol=1e-12)
+        np.testing.assert_allclose(nonaffine_velocities(more)[:, :64], velocities, rtol=0, atol=1e-9)
+        assert not nonaffine_velocities(more)[:, 64].any()
+
+
+def test_a_gas_has_no_modulus():
+    gas = Interactions.of(Configuration(np.array([[0.0, 0.0, 0.0], [2.0, 0.0, 0.0]]), np.ones(2), 8.0), SPHERES)
+    for asked in (shear_moduli, nonaffine_velocities):
+        with pytest.raises(ArithmeticError, match="all but 0 of 2 particles are rattlers: nothing is jammed"):
+            asked(gas)
 
 
 def test_a_neighbour_that_rattles_holds_nothing():

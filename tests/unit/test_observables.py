@@ -6,6 +6,7 @@ import io
 import math
 import shutil
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import h5py
@@ -13,7 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from nqe_core import elasticity, jobs, stages
+from nqe_core import elasticity, equilibration, jobs, stages
 from nqe_core.campaign import DONE, RESUMABLE, Options, run
 from nqe_core.crew import Interrupted
 from nqe_core.equilibration import Protocol, equilibrate_job
@@ -219,6 +220,37 @@ def test_liquids_are_what_the_protocol_says(sampler):
         np.testing.assert_array_equal(row["positions"], state.positions)
         np.testing.assert_array_equal(row["diameters"], state.diameters)
         assert row["energy"] == run_on.energy
+
+
+@pytest.mark.parametrize("sampler", ["hybrid", "metropolis"])
+def test_acceptances_are_those_of_moves_that_were_made(sampler):
+    """A share of no attempts is not a number, not 0; a block without such moves does not count."""
+    how = protocol(sampler=sampler, swap_fraction=0.0)
+    made = equilibrate_job(how, 0, 2).compute(range(2), None, lambda: None)
+    for row in (found for found in made if isinstance(found, dict)):
+        assert row["failure"] == ""
+        assert 0.0 < row["displacement_acceptance"] <= 1.0
+        assert math.isnan(row["swap_acceptance"])
+
+
+def test_acceptances_are_means_over_blocks(monkeypatch):
+    """Weighted with their sweeps; of one block nothing is known, and it does not count."""
+    monkeypatch.setattr(equilibration, "ATTEMPTS_PER_BLOCK", 0)
+    monkeypatch.setattr(equilibration, "SWEEPS_PER_BLOCK", 25)
+    known = iter([(0.5, 0.1), (math.nan, 0.2), (1.0, 0.4), (math.nan, 0.6)])
+
+    def measured(configuration, model, *args, **options):
+        found = equilibrate(configuration, model, *args, **options)
+        displaced, swapped = next(known)
+        return replace(found, displacement_acceptance=displaced, swap_acceptance=swapped)
+
+    monkeypatch.setattr(equilibration, "equilibrate", measured)
+    made = equilibrate_job(protocol(), 0, 2).compute(range(2), None, lambda: None)
+    first, second = (found for found in made if isinstance(found, dict))
+    assert first["displacement_acceptance"] == pytest.approx((25 * 0.5 + 10 * 1.0) / 35)
+    assert first["swap_acceptance"] == pytest.approx((25 * 0.1 + 25 * 0.2 + 10 * 0.4) / 60)
+    assert math.isnan(second["displacement_acceptance"])
+    assert second["swap_acceptance"] == pytest.approx(0.6)
 
 
 def spied(monkeypatch, name: str) -> list:
