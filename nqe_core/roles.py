@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from nqe_core.ensembles import Ensemble
+
+PAPER_TEMPERATURE = 2.0  # parent temperature of all IPL glasses of the paper
 
 
 def of_model(rows: Iterable[Ensemble], *models: str) -> list[str]:
@@ -14,9 +17,19 @@ def of_model(rows: Iterable[Ensemble], *models: str) -> list[str]:
     return [row.ensemble for row in sorted(chosen, key=lambda row: (row.model, row.n_particles))]
 
 
+def _of_one_temperature(rows: Iterable[Ensemble], model: str) -> list[str]:
+    """Those of a model, from small to large N, that have the paper's parent temperature; where none has, the highest."""
+    rows = [row for row in rows if row.model == model]
+    paper = [row for row in rows if math.isclose(row.parent_temperature, PAPER_TEMPERATURE)]
+    hottest = max((row.parent_temperature for row in rows), default=math.nan)
+    return of_model(paper or [row for row in rows if row.parent_temperature == hottest], model)
+
+
 @dataclass(frozen=True)
 class FieldRoles:
     """Each role is a list of no or one ensemble (none: the sheet lacks the model).
+
+    All are of the paper's parent temperature, or of the highest that the sheet has of the model.
 
     Parameters
     ----------
@@ -38,5 +51,5 @@ class FieldRoles:
     def of(cls, rows: Iterable[Ensemble]) -> FieldRoles:
         """Roles in a sheet."""
         rows = list(rows)
-        three, two = of_model(rows, "ipl3d"), of_model(rows, "ipl2d")
+        three, two = (_of_one_temperature(rows, model) for model in ("ipl3d", "ipl2d"))
         return cls(three[:1], two[-1:], three[:1], two[len(two) // 2 :][:1])

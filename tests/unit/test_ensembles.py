@@ -17,6 +17,7 @@ from nqe_core.ensembles import Ensemble, random_stream, read_sheet, walkers
 from nqe_core.errors import InputError
 from nqe_core.models import MODELS
 from nqe_core.relaxation_table import Measured, add_to_table, constants_key
+from nqe_core.roles import FieldRoles
 
 GOOD = {
     "ensemble": "ipl3d_n2048", "model": "ipl3d", "n_particles": "2048", "parent_temperature": "2.0",
@@ -272,3 +273,21 @@ def test_reading_a_sheet_loads_nothing_heavy():
     )
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert shown.strip() == "[]"
+
+
+# --- roles in the figures of single samples ---------------------------------------------------------------------------
+
+
+def ipl(name: str, model: str, n_particles: int, temperature: float) -> Ensemble:
+    return Ensemble(name, model, n_particles, temperature, 10, 1, 10, 1, "quench", 0.0, 0.2, 200, 100)
+
+
+def test_roles_are_of_the_papers_temperature():
+    """Colder boxes, smaller or larger ones, are another glass; alone in a sheet the hottest are shown."""
+    paper = [ipl("a", "ipl3d", 500, 2.0), ipl("b", "ipl3d", 2000, 2.0), ipl("c", "ipl2d", 400, 2.0)]
+    colder = [ipl("d", "ipl3d", 256, 1.0), ipl("e", "ipl2d", 900, 1.0), ipl("f", "ipl2d", 100, 0.9)]
+    hotter = [ipl("g", "ipl3d", 256, 4.0), ipl("h", "ipl2d", 1600, 4.0)]
+    for rows in (paper, colder + paper, hotter + paper + colder):
+        assert FieldRoles.of(rows) == FieldRoles(["a"], ["c"], ["a"], ["c"])
+    assert FieldRoles.of(colder) == FieldRoles(["d"], ["e"], ["d"], ["e"])
+    assert FieldRoles.of([]) == FieldRoles([], [], [], [])

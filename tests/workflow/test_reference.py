@@ -147,6 +147,23 @@ def test_part_of_a_campaign_can_be_packed(packed, tiny, tmp_path):
     assert run.status == 0, run.text[-4000:]
 
 
+def test_burn_ins_are_those_of_the_liquids(packed, tiny, tmp_path):
+    """A sheet counts in relaxation times, which may have been measured anew since; liquids that are gone say nothing."""
+    sheet = tmp_path / "longer.tsv"
+    sheet.write_text((ROOT / "config/campaigns/tiny.tsv").read_text().replace("200\t100", "600\t150"))
+    part = tmp_path / "results/tiny"
+    for name in ("ipl2d_n64", "ipl2d_n100"):
+        shutil.copytree(tiny.path / "results/tiny" / name, part / name)
+    shutil.rmtree(part / "ipl2d_n100/liquid")
+    (part / "ipl2d_n64/liquid/0001.h5").unlink()
+    workdir = new_workdir(tmp_path / "part")
+    done = pack(workdir, part, "--sheet", str(sheet))
+    assert done.returncode == 0, done.stderr
+    content = json.loads((workdir.path / "reference/tiny_20200323/provenance.json").read_text())
+    rows = {name: content["ensembles"][name]["sheet_row"] for name in ("ipl2d_n64", "ipl2d_n100")}
+    assert [(row["burn_in"], row["spacing"]) for row in rows.values()] == [(200, 100), (600, 150)]
+
+
 def test_a_batch_keeps_fields_only_where_the_figures_of_all_batches_look(tiny, tmp_path):
     """Of ipl2d_n64 when it is the only 2D ensemble; not beside a batch with larger boxes, which the figures then show."""
     part, other = tmp_path / "results/tiny", tmp_path / "other/tiny"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 sys.path.append(str(Path(__file__).resolve().parent / "figures"))
@@ -39,6 +40,7 @@ def pack(results: Path, sheet: Path, models: Path, output: Path, name: str | Non
     shutil.rmtree(new, ignore_errors=True)
     try:
         packed = _pack_tables(results, rows, new)
+        rows |= {name: _as_made(rows[name], results) for name in packed}
         seed = next(iter(packed.values()))["root_seed"]
         batch = output / check_name(name or f"{results.name}_{seed}")
         _pack_fields(results, _roles(rows, packed, output, batch), packed, models, new)
@@ -69,6 +71,23 @@ def _pack_tables(results: Path, rows: dict[str, Ensemble], new: Path) -> dict[st
     if len(seeds := {part["root_seed"] for part in packed.values()}) > 1:
         raise InputError(f"{results}: ensembles of several root seeds ({', '.join(sorted(seeds))})")
     return packed
+
+
+def _as_made(row: Ensemble, results: Path) -> Ensemble:
+    """The row with the shortest burn-in and spacing that its liquids had, as far as they are kept.
+
+    A sheet that counts in relaxation times has other numbers of sweeps once these are measured anew.
+    """
+    had: dict[str, list[int]] = {name: [] for name in reference.LENGTHS}
+    for chunk in row.chunks:
+        table, liquid = (
+            results / row.ensemble / file for file in (f"observables/{chunk}.parquet", f"liquid/{chunk}.h5")
+        )
+        if table.exists() and liquid.exists():
+            with ChunkReader(liquid, "liquid") as reader:
+                for name, lengths in had.items():
+                    lengths.append(reader.attributes["parameters"][name])
+    return replace(row, **{name: min(lengths) for name, lengths in had.items() if lengths})
 
 
 def _second_overlaps(folder: Path) -> dict[str, dict[int, float]]:

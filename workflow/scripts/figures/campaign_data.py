@@ -15,6 +15,7 @@ import yaml
 
 from nqe_core.errors import InputError
 from nqe_core.models import Model
+from nqe_core.roles import PAPER_TEMPERATURE
 from nqe_core.units import Units
 
 # A column ending in one of these is divided by the unit of that name; everything else has no unit or none that a
@@ -41,7 +42,6 @@ COMBINATIONS = {
 
 # The paper's names of its models. Others that a sheet may have keep their own: neither the paper's numbers nor its
 # figures are about them, however alike they are.
-PAPER_TEMPERATURE = 2.0  # parent temperature of all IPL glasses of the paper
 FAMILIES = {"ipl2d": "IPL", "ipl3d": "IPL", "ipl4d": "IPL", "poly3d": "POLY"}
 
 NOT_IN_EQUILIBRIUM = "not in equilibrium"
