@@ -19,14 +19,17 @@ from nqe_core.configuration import Configuration, minimum_image
 from nqe_core.energy import forces, pair_sums
 from nqe_core.errors import InputError
 from nqe_core.fire import quench
+from nqe_core.harmonic import lowest_modes
 from nqe_core.interactions import Interactions
-from nqe_core.linear_response import Factorised
+from nqe_core.linear_response import Factorised, solve_at_saddle
 from nqe_core.models import Model
 from nqe_core.nonlinear_modes import cubic_coefficient, participation_ratio, quartic_coefficient, stiffness
+from nqe_core.rattlers import check_rattlers
 
 SAME = 1e-3  # distance of two minima, in units of the way to the barrier or the start, below which they are one
 BESIDE = 0.1  # of that way from the barrier, where quenches start
 NEWTON_STEPS = 30
+STEP_TOLERANCE = 1e-4  # of Newton's steps in 3D and 4D: the force falls by as much in each
 SADDLE_TOLERANCE = 1e-10  # on the force ratio, at which a saddle counts as found
 
 
@@ -141,7 +144,8 @@ def find_saddle(
     InputError
         The configuration does not fit the model, or `z` does not fit the configuration.
     ArithmeticError
-        The Hessian on the way could not be factorised, or a quench from the saddle did not converge.
+        Newton's equations on the way could not be solved, there are rattlers, or a quench from the saddle did not
+        converge.
     """
     z = _checked(configuration, z)
     s = expansion.saddle
@@ -149,19 +153,34 @@ def find_saddle(
     here = _moved(configuration, s * z)
     longest = abs(s)  # a step as long as the way to the barrier leads somewhere else
     for _ in range(NEWTON_STEPS):
-        pull = forces(here, model)
-        inverse = Factorised(Interactions.of(here, model))
+        pull, bonds = forces(here, model), Interactions.of(here, model)
         if np.linalg.norm(pull) <= SADDLE_TOLERANCE * np.sqrt(pair_sums(here, model)[2]):
             break
-        step = inverse(pull)
+        step = _newton_step(bonds, pull)
         here = _moved(here, step * min(1.0, longest / np.linalg.norm(step)))
     else:
         return None
     found = _compared(configuration, here, model, np.sign(s) * z)
-    if not found.energy > 0.0 or inverse.negative_eigenvalues != 1:
+    if not found.energy > 0.0 or not _of_first_order(bonds):
         return None
     back = _downhill(configuration, found, model, z, -BESIDE)
     return found if back.distance <= SAME * found.distance else None
+
+
+def _newton_step(interactions: Interactions, pull: np.ndarray) -> np.ndarray:
+    """M^+ f: by factors in 2D, where they cost little and are exact."""
+    if interactions.dimension == 2:
+        return Factorised(interactions)(pull)
+    check_rattlers(interactions)
+    return solve_at_saddle(interactions, pull, STEP_TOLERANCE)
+
+
+def _of_first_order(interactions: Interactions) -> bool:
+    """Whether M has one negative eigenvalue."""
+    if interactions.dimension == 2:
+        return Factorised(interactions).negative_eigenvalues == 1
+    lowest, second = lowest_modes(interactions, 2).eigenvalues
+    return bool(lowest < 0.0 < second)
 
 
 def find_second_minimum(

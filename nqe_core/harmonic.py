@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import scipy.sparse.linalg as sparse_linalg
@@ -125,7 +126,7 @@ def _start_vector(interactions: Interactions, seed: int) -> np.ndarray:
     return np.random.default_rng(seed).standard_normal(interactions.size)
 
 
-def _eigenvectors(operator: sparse_linalg.LinearOperator, n_modes: int, **options) -> np.ndarray:
+def _eigenvectors(operator: sparse_linalg.LinearOperator, n_modes: int, **options: Any) -> np.ndarray:
     """Extreme eigenvectors of an operator, by ARPACK; `ArithmeticError` when it does not find them all."""
     try:
         return sparse_linalg.eigsh(operator, k=n_modes, **options)[1]

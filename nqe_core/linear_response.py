@@ -20,12 +20,14 @@ import scipy.sparse.linalg as sparse_linalg
 from nqe_core.hessian_matrix import block_jacobi, hessian, without_translation
 from nqe_core.interactions import Interactions
 from nqe_core.kernels import linear_solver
+from nqe_core.kernels.chebyshev import multiplied
 from nqe_core.kernels.field_lanes import FIELDS, WIDTH
 from nqe_core.kernels.field_solver import Singles, solve_fields
 from nqe_core.rattlers import check_rattlers
 
 LEAST_IN_SINGLE = 3e-6  # relative residual that single precision can be asked for
 MOST_ROUNDS = 6
+MOST_PRODUCTS = 20  # with M, for each degree of freedom
 SAFETY = 0.3  # the solver's own residual runs a little ahead of the true one
 
 
@@ -126,6 +128,58 @@ def solve_together(interactions: Interactions, forces: np.ndarray, tolerance: fl
     return np.concatenate(parts)
 
 
+def solve_at_saddle(interactions: Interactions, force: np.ndarray, tolerance: float) -> np.ndarray:
+    """M^+ f where M may have negative eigenvalues, in any dimension, without factors of M.
+
+    The minimum residual method (Paige and Saunders 1975), with the inverse diagonal blocks of M as preconditioner.
+
+    Parameters
+    ----------
+    interactions : Interactions
+        Anywhere; near a saddle, if Newton's method is to go there.
+    force : ndarray, shape=(N, d)
+        Its mean does not count.
+    tolerance : float
+        Norm of the residual relative to that of `force`.
+
+    Returns
+    -------
+    ndarray, shape=(N, d)
+        Without translation.
+
+    Raises
+    ------
+    ArithmeticError
+        The residual stayed larger: M is close to singular.
+    """
+    size, d, rows, box = interactions.size, interactions.dimension, interactions.rows, interactions.box
+    blocks = block_jacobi(interactions).reshape(-1, d, d)
+
+    def product(z: np.ndarray) -> np.ndarray:
+        return multiplied(rows, np.ascontiguousarray(z.reshape(-1)), box)
+
+    def inverse_of_blocks(z: np.ndarray) -> np.ndarray:
+        balanced = without_translation(z, d).reshape(-1, d)
+        return without_translation(np.einsum("iab,ib->ia", blocks, balanced), d).reshape(-1)
+
+    operator, preconditioner = (
+        sparse_linalg.LinearOperator((size, size), matvec=apply, dtype=np.float64)
+        for apply in (product, inverse_of_blocks)
+    )
+    residual = interactions.to_rows(without_translation(force, d))
+    found, goal = np.zeros(size), tolerance * float(np.linalg.norm(residual))
+    for _ in range(MOST_ROUNDS):
+        if np.linalg.norm(residual) <= goal:
+            return without_translation(interactions.from_rows(found), d).reshape(force.shape)
+        # its own tolerance is relative to |M| |z|; it also stops where |M r| is as small against |M| |r|, as it is where
+        # only the softest directions are left
+        own = 1e-6 * tolerance
+        step, _ = sparse_linalg.minres(operator, residual, M=preconditioner, rtol=own, maxiter=MOST_PRODUCTS * size)
+        found += without_translation(step, d)
+        residual = residual - product(step)
+    raise ArithmeticError("the minimum residual method did not converge: M is close to singular")
+
+
 class _Singles:
     """One glass in single precision: stiffnesses in units of their mean."""
 
@@ -152,7 +206,7 @@ class _Singles:
         rows = np.zeros((n, WIDTH), dtype=np.float32)
         columns = rows[:, : together * d].reshape(n, d, together)
         columns[:, :, :number] = (forces[:, glass.order] / sizes[:, None, None]).transpose(1, 2, 0)
-        most = 20 * glass.size
+        most = MOST_PRODUCTS * glass.size
         solved, iterations = solve_fields(self.bonds, rows.ravel(), tolerance, most, glass.box)
         if not 0 <= iterations < most:
             return None
@@ -192,7 +246,7 @@ def _norms(fields: np.ndarray) -> np.ndarray:
 def _in_double(singles: _Singles, f: np.ndarray, tolerance: float) -> np.ndarray:
     """M^+ f by conjugate gradients in double precision."""
     glass = singles.interactions
-    most = 20 * glass.size
+    most = MOST_PRODUCTS * glass.size
     solution, iterations = linear_solver.solve(glass.rows, singles.blocks, glass.to_rows(f), tolerance, most, glass.box)
     if not 0 <= iterations < most:
         raise ArithmeticError("conjugate gradients on M did not converge: M is not positive definite")

@@ -7,6 +7,7 @@ import pytest
 from numba import njit
 
 from nqe_core import Interactions, hessian, linear_response
+from nqe_core.configuration import minimum_image
 from nqe_core.hessian_matrix import block_jacobi
 from nqe_core.kernels import field_solver, linear_solver
 from nqe_core.kernels.field_lanes import FIELDS, WIDTH
@@ -31,7 +32,8 @@ def balanced_fields(bonds: Interactions, number: int, seed: int = 3) -> np.ndarr
 
 def exact(bonds: Interactions, fields: np.ndarray) -> np.ndarray:
     values, vectors = np.linalg.eigh(hessian(bonds).toarray())
-    values, vectors = values[bonds.dimension :], vectors[:, bonds.dimension :]
+    others = np.argsort(np.abs(values))[bonds.dimension :]  # not the translations
+    values, vectors = values[others], vectors[:, others]
     return np.stack([(vectors @ (vectors.T @ f.ravel() / values)).reshape(f.shape) for f in fields])
 
 
@@ -150,6 +152,36 @@ def test_factors_count_negative_eigenvalues(glasses, name, n):
     assert linear_response.Factorised(liquid).negative_eigenvalues == negative > 0
     with pytest.raises(ArithmeticError, match=f"not a minimum: {negative} negative eigenvalues"):
         linear_response.solve_directly(liquid, balanced_fields(liquid, 2))
+
+
+@pytest.mark.parametrize("name", ["ipl2d", *NAMES])
+@pytest.mark.parametrize("tolerance", [1e-4, 1e-9])
+def test_saddles_are_solved_for_too(glasses, name, tolerance):
+    """Of a glass, and some of the way back to its liquid, where M has negative eigenvalues."""
+    glass = glasses(name)
+    bonds = glass.interactions
+    force = balanced_fields(bonds, 1)[0]
+    way = minimum_image(glass.liquid.positions - glass.configuration.positions, glass.configuration.box_length)
+    unstable = Interactions.of(dataclasses.replace(
+        glass.configuration, positions=glass.configuration.positions + 0.2 * way), glass.model)  # fmt: skip
+    for there, saddle in ((bonds, False), (unstable, True)):
+        eigenvalues = np.linalg.eigvalsh(hessian(there).toarray())
+        assert (eigenvalues[0] < -1.0) == saddle
+        found = linear_response.solve_at_saddle(there, force + 3.0, tolerance)
+        residual = there.hessian_product(found) - force
+        assert np.linalg.norm(residual) <= 1.01 * tolerance * np.linalg.norm(force)
+        assert np.abs(found.mean(axis=0)).max() < 1e-12 * np.abs(found).max()
+        softest = np.sort(np.abs(eigenvalues))[there.dimension]  # after the translations
+        error = found - exact(there, force[None])[0]
+        assert np.linalg.norm(error) <= 1.01 * tolerance * np.linalg.norm(force) / softest
+
+
+def test_where_there_is_no_solution_one_line_says_so(glasses):
+    """A force on a rattler."""
+    bonds = glasses("ipl3d").interactions
+    more = dataclasses.replace(bonds, n_particles=bonds.n_particles + 1)
+    with pytest.raises(ArithmeticError, match="did not converge: M is close to singular"):
+        linear_response.solve_at_saddle(more, balanced_fields(more, 1)[0], 1e-6)
 
 
 def test_unstable_glass_is_refused(glasses):
