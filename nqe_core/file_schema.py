@@ -17,9 +17,11 @@ UNITS = (
     "potential's prefactor, unit masses"
 )
 
-# second_quartic is a by-way: the second soft spot behind a hybridised harmonic mode, for Fig. 1 only
-HDF5_STAGES = ("liquid", "inherent_state", "harmonic", "quartic", "second_quartic", "cubic")
-STAGES = (*HDF5_STAGES, "observables")
+# by-ways: the second soft spot behind a hybridised harmonic mode, for Fig. 1 only, and what lies beyond cubic modes
+BY_WAYS = ("second_quartic", "double_wells")
+# their places number the random streams: what is new goes to the end
+STAGES = ("liquid", "inherent_state", "harmonic", "quartic", "second_quartic", "cubic", "observables", "double_wells")
+HDF5_STAGES = tuple(stage for stage in STAGES if stage != "observables")
 
 # CPU times (this and columns that start with it) are not reproducible bit by bit, hence not part of the checksum
 UNREPRODUCIBLE = "seconds"
@@ -37,11 +39,14 @@ class Field:
         Type of a value.
     shape : tuple of int
         Shape of one sample's value; () for a number.
+    optional : bool
+        Whether a good sample may be without it: of what was looked for and is not there.
     """
 
     name: str
     kind: str = "float"
     shape: tuple[int, ...] = ()
+    optional: bool = False
 
     @property
     def dtype(self) -> np.dtype:
@@ -105,6 +110,14 @@ def stage_fields(stage: str, n_particles: int, dimension: int, n_modes: int = 1)
         )
         overlaps = _scalars("overlap_harmonic", "overlap_first") if stage == "second_quartic" else ()
         return (*COMMON, *mode, *overlaps)
+    if stage == "double_wells":
+        expected = [f"expected_{point}_{what}" for point in ("barrier", "minimum") for what in ("energy", "distance")]
+        found = [
+            Field(f"{point}_{what}", "bool" if what == "found" else "float", optional=what != "found")
+            for point in ("barrier", "minimum")
+            for what in ("found", "energy", "distance", "along_mode", "participation_ratio")
+        ]
+        return (*COMMON, Field("asymmetry"), *(Field(name, optional=True) for name in expected), *found)
     raise ValueError(f"no file schema for stage {stage!r}")
 
 

@@ -196,7 +196,7 @@ def attempt(fields: tuple[Field, ...], sample: int, failures: list[str], compute
     try:
         row = {**compute(), "sample": sample, "failure": "", "seconds": 0.0}
         for entry in fields:
-            if entry.kind == "float" and not np.isfinite(row[entry.name]).all():
+            if entry.kind == "float" and not entry.optional and not np.isfinite(row[entry.name]).all():
                 raise SampleFailure(f"{entry.name} is not finite")
     except SampleFailure as failure:
         row = missing_row(fields, sample, str(failure))

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from nqe_core.ensembles import Ensemble, read_sheet, relaxation_table
 from nqe_core.errors import InputError
-from nqe_core.file_schema import STAGES
+from nqe_core.file_schema import BY_WAYS, STAGES
 from nqe_core.relaxation_table import LEAST_BURN_IN, Measured, constants_key, read_relaxation, relaxation_time
 from nqe_core.storage import ChunkReader, StorageError
 from nqe_core.tables import concatenated, read_table, same_content, sorted_by_sample, table_attributes, verify_table
@@ -25,7 +25,7 @@ COUNTED_IN_TAU = ("burn_in", "spacing")
 # what all files of an ensemble have in common, and what of their parameters need not be
 ALIKE = ("model_parameters", "root_seed", "n_particles", "temperature")
 MAY_DIFFER = (*COUNTED_IN_TAU, "source")
-REQUIRED = tuple(stage for stage in STAGES if stage != "second_quartic")  # that one is for Fig. 1 only
+REQUIRED = tuple(stage for stage in STAGES if stage not in BY_WAYS)
 
 
 @dataclass
@@ -270,7 +270,7 @@ class _Ensemble:
             expected, source = set(range(self.row.n_samples)), "the sheet asks for"
         else:
             expected, source = set(range(max(owner, default=-1) + 1)), "there must be"
-            if stage == "second_quartic":
+            if stage in BY_WAYS:
                 return  # made for some chunks only
         if missing := sorted(expected - set(owner)):
             self.report.problems.append(

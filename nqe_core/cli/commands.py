@@ -116,6 +116,13 @@ def cubic(options: Namespace) -> int:
     return _run(cubic_job(*files, options.starts, options.method, options.tolerance), options)
 
 
+def double_wells(options: Namespace) -> int:
+    _check(options)
+    from nqe_core.double_well_stage import double_wells_job
+
+    return _run(double_wells_job(Path(options.inherent_state), Path(options.cubic)), options)
+
+
 def observables(options: Namespace) -> int:
     _check(options, ".parquet")
     from nqe_core.stages import observables_job

@@ -27,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from nqe_core.cli import commands
 
     try:
-        return getattr(commands, options.command)(options)
+        return getattr(commands, options.command.replace("-", "_"))(options)
     except InputError as error:
         print(f"nqe: error: {error}", file=sys.stderr)
         return MISUSED

@@ -82,6 +82,7 @@ def make_chunk(folder: Path, chunk: int) -> None:
     assert main(["quartic", state, harmonic, "--output", quartic]) == 0
     assert main(["quartic", state, harmonic, "--after", quartic, "--output", file("second_quartic")]) == 0
     assert main(["cubic", state, quartic, "--output", cubic]) == 0
+    assert main(["double-wells", state, cubic, "--output", file("double_wells")]) == 0
     assert main(["observables", liquid, state, harmonic, quartic, cubic, "--output", table]) == 0
 
 

@@ -14,9 +14,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from nqe_core import elasticity, equilibration, jobs, stages
+from nqe_core import double_well_stage, double_wells, elasticity, equilibration, jobs, stages
 from nqe_core.campaign import DONE, RESUMABLE, Options, run
 from nqe_core.crew import Interrupted
+from nqe_core.double_well_stage import double_wells_job
+from nqe_core.double_wells import QuarticExpansion, find_saddle, find_second_minimum
 from nqe_core.equilibration import Protocol, equilibrate_job
 from nqe_core.errors import InputError
 from nqe_core.interactions import Interactions
@@ -251,6 +253,50 @@ def test_acceptances_are_means_over_blocks(monkeypatch):
     assert first["swap_acceptance"] == pytest.approx((25 * 0.1 + 25 * 0.2 + 10 * 0.4) / 60)
     assert math.isnan(second["displacement_acceptance"])
     assert second["swap_acceptance"] == pytest.approx(0.6)
+
+
+def test_double_wells_are_what_the_searches_find(campaign, tmp_path):
+    with ChunkReader(campaign["inherent_state"]) as states, ChunkReader(campaign["cubic"]) as cubic:
+        model, glasses = states.model, [states.configuration(sample) for sample in range(4)]
+        modes = [cubic.row(sample, "modes")["modes"] for sample in range(4)]
+    output = tmp_path / "double_wells" / "0000.h5"
+    assert run(double_wells_job(campaign["inherent_state"], campaign["cubic"]), output, options()) == DONE
+    with ChunkReader(output, "double_wells") as reader:
+        reader.verify()
+        rows = list(reader.rows())
+    for glass, z, row in zip(glasses, modes, rows, strict=True):
+        assert row["failure"] == ""
+        along = QuarticExpansion.along(Interactions.of(glass, model), z)
+        assert row["asymmetry"] == pytest.approx(along.asymmetry)
+        for point, s in (("barrier", along.saddle), ("minimum", along.second_minimum)):
+            expected = row[f"expected_{point}_energy"], row[f"expected_{point}_distance"]
+            assert expected == pytest.approx((along.energy(s), abs(s)), nan_ok=True)
+        barrier = find_saddle(glass, model, z, along)
+        minimum = find_second_minimum(glass, model, z, along, barrier)
+        for point, found in (("barrier", barrier), ("minimum", minimum)):
+            assert row[f"{point}_found"] == (found is not None)
+            for name in ("energy", "distance", "along_mode", "participation_ratio"):
+                assert row[f"{point}_{name}"] == pytest.approx(getattr(found, name, math.nan), nan_ok=True)
+
+
+@pytest.mark.parametrize("barrier", [True, False])
+def test_what_is_not_there_fails_no_sample(campaign, monkeypatch, barrier):
+    """Nor is anything stored of it but that; a search that fails is a failed sample."""
+    there = double_wells.Neighbour(None, 0.25, 2.0, 1.5, 0.5)
+    monkeypatch.setattr(double_well_stage, "find_saddle", lambda *_: there if barrier else None)
+    monkeypatch.setattr(double_well_stage, "find_second_minimum", lambda *a: None if a[-1] is there else there)
+    row = first_row(double_wells_job(campaign["inherent_state"], campaign["cubic"]))
+    found, missing = ("barrier", "minimum") if barrier else ("minimum", "barrier")
+    values = [row[f"{found}_{name}"] for name in ("found", "energy", "distance", "along_mode", "participation_ratio")]
+    assert (row["failure"], values, row[f"{missing}_found"]) == ("", [True, 0.25, 2.0, 1.5, 0.5], False)
+    assert math.isnan(row[f"{missing}_energy"]) and math.isnan(row[f"{missing}_participation_ratio"])
+
+    def fails(*_):
+        raise ArithmeticError("quench not converged")
+
+    monkeypatch.setattr(double_well_stage, "find_saddle", fails)
+    row = first_row(double_wells_job(campaign["inherent_state"], campaign["cubic"]))
+    assert row["failure"] == "ArithmeticError: quench not converged" and not row["barrier_found"]
 
 
 def spied(monkeypatch, name: str) -> list:

@@ -100,7 +100,7 @@ def test_cluster_profiles_avoid_the_known_traps(name, status):
         # the rules ask for what was measured; the profile must not overrule them
         assert not {"runtime", "mem_mb_per_cpu"} & set(resources), rule
     stages = {"liquid", "inherent_state", "harmonic", "quartic", "second_quartic", "cubic", "observables",
-              "glass_of_other_program"}  # fmt: skip
+              "double_wells", "glass_of_other_program"}  # fmt: skip
     assert set(profile["set-resources"]) == stages
 
 

@@ -1,7 +1,7 @@
-# Modes of every inherent state: harmonic, quartic, cubic, and the second quartic mode of Fig. 1.
+# Modes of every inherent state: harmonic, quartic, cubic, and the second quartic mode of Fig. 1; double wells when asked for.
 #
 # needs   <results>/{ensemble}/inherent_state/{chunk}.h5
-# makes   <results>/{ensemble}/{harmonic,quartic,second_quartic,cubic}/{chunk}.h5
+# makes   <results>/{ensemble}/{harmonic,quartic,second_quartic,cubic,double_wells}/{chunk}.h5
 
 
 rule harmonic:
@@ -99,4 +99,25 @@ rule cubic:
     shell:
         "{params.launcher} nqe cubic {input.inherent_state} {input.quartic} --ranks {resources.tasks}"
         " --starts {params.starts} --method {params.method} --tolerance {params.tolerance}"
+        " --max-failed-fraction {resources.max_failed} --output {output} 2> {log}"
+
+
+rule double_wells:
+    """The saddle and the minimum of the glass along its cubic mode, where inequality (32) is broken and where it holds."""
+    input:
+        inherent_state="<results>/{ensemble}/inherent_state/{chunk}.h5",
+        cubic="<results>/{ensemble}/cubic/{chunk}.h5",
+    output:
+        "<results>/{ensemble}/double_wells/{chunk}.h5",
+    log:
+        "<logs>/double_wells/{ensemble}/{chunk}.log",
+    resources:
+        tasks=1,
+        runtime=MINUTES["double_wells"],
+        mem_mb_per_cpu=MEGABYTES["double_wells"],
+        max_failed=MAX_FAILED,
+    params:
+        launcher=launcher,
+    shell:
+        "{params.launcher} nqe double-wells {input.inherent_state} {input.cubic} --ranks {resources.tasks}"
         " --max-failed-fraction {resources.max_failed} --output {output} 2> {log}"

@@ -17,6 +17,7 @@ TIME_MARGIN, MEMORY_MARGIN = 3.0, 1.5
 START_UP_MINUTES, LEAST_MINUTES, LEAST_MB = 5, 10, 500
 MOST_MINUTES = 1440  # SLURM never starts a job that asks for more than its partition gives
 UNMEASURED_MINUTES, UNMEASURED_MB = 60, 2000  # of a model of one's own
+MEASURED = {"second_quartic": "quartic", "double_wells": "inherent_state"}  # by-ways cost about what these do
 
 
 def ranks(stage):
@@ -44,7 +45,7 @@ def samples_of_a_rank(stage, wildcards):
 
 def minutes(stage, wildcards, attempt):
     """Time limit of a chunk, from the measured cost of its samples."""
-    measured = "quartic" if stage == "second_quartic" else stage
+    measured = MEASURED.get(stage, stage)
     seconds = seconds_per_sample(ENSEMBLES[wildcards.ensemble], measured, COSTS, config["quench"]["cooling_start"])
     if not math.isfinite(seconds):
         return min(MOST_MINUTES, UNMEASURED_MINUTES * attempt)
@@ -54,12 +55,12 @@ def minutes(stage, wildcards, attempt):
 
 def megabytes(stage, wildcards, attempt):
     """Memory of one rank."""
-    measured = "quartic" if stage == "second_quartic" else stage
+    measured = MEASURED.get(stage, stage)
     needed = MEMORY_MARGIN * memory_mb(ENSEMBLES[wildcards.ensemble], measured, COSTS)
     needed = needed if math.isfinite(needed) else UNMEASURED_MB
     return max(LEAST_MB, math.ceil(needed)) * attempt
 
 
-CHUNK_RULES = (*STAGES, "second_quartic", "observables")
+CHUNK_RULES = (*STAGES, "second_quartic", "observables", "double_wells")
 MINUTES = {stage: partial(minutes, stage) for stage in CHUNK_RULES}
 MEGABYTES = {stage: partial(megabytes, stage) for stage in CHUNK_RULES}
