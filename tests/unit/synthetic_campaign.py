@@ -96,6 +96,35 @@ class Campaign:
                 files[stage].append(str(path))
         return files
 
+    def double_wells(self, ensembles, failed=2) -> list[str]:
+        """One file of stage double_wells for each ensemble, of all samples of its table: the last ones failed.
+
+        Barriers are there from r = 0.5 on, of the height kappa^3 / tau^2, with a second minimum at minus twice of that,
+        at plus in every fifth sample.
+        """
+        files = []
+        for name in ensembles:
+            table, model = pd.read_parquet(self.tables[name]), MODELS[name.split("_")[0]]
+            kappa, tau, chi = (table[f"cubic_{c}"] for c in ("stiffness", "cubic_coefficient", "quartic_coefficient"))
+            r, fields = tau**2 / (3 * kappa * chi), stage_fields("double_wells", 10, model.dimension)
+            rows = []
+            for sample in table["sample"]:
+                row = {field.name: field.missing for field in fields} | {"sample": sample, "seconds": 0.0}
+                row["asymmetry"] = r[sample] if np.isfinite(r[sample]) else 0.1
+                if sample >= len(table) - failed:
+                    row["failure"] = "ArithmeticError: quench not converged"
+                elif row["asymmetry"] > 0.5:
+                    height = kappa[sample] ** 3 / tau[sample] ** 2
+                    row.update(barrier_found=True, barrier_energy=height, minimum_found=True,
+                               minimum_energy=2 * height * (1 if sample % 5 == 0 else -1))  # fmt: skip
+                rows.append(row)
+            attributes = {"stage": "double_wells", "model": model.name, "model_parameters": model.parameters(),
+                          "ensemble": name, "n_particles": 10, "temperature": 2.0, "root_seed": 1}  # fmt: skip
+            path = self.folder / f"{name}_double_wells.h5"
+            storage.write_stage_file(path, fields, attributes, rows, len(rows))
+            files.append(str(path))
+        return files
+
     def row(self, stage, fields, model, n_particles, sample):
         rng = np.random.default_rng(sample)
         box = model.box_length(n_particles)

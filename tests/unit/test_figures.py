@@ -25,6 +25,7 @@ sys.path.append(sys.path[-2] + "/tables")
 
 import campaign_data
 import claims
+import double_wells
 import entry
 import fig1
 import fig2
@@ -128,6 +129,37 @@ def test_missing_ensembles_are_named_in_one_line(name, campaign, outputs):
     assert "needs finished samples" in str(error.value)
     assert "\n" not in str(error.value)
     assert not Path(outputs["pdf"]).exists()
+
+
+def test_figure_of_double_wells(campaign, outputs):
+    """What is in the files: of samples that did not fail, in the paper's units."""
+    ensembles = ("ipl2d_n400", "ipl2d_n1600", "poly3d_n500_t050")
+    files = campaign.double_wells(ensembles)
+    double_wells.draw(campaign.observables("ipl2d poly3d"), files, campaign.models, **outputs)
+    check_outputs(outputs, "2D IPL, N = 400: n = 57 (1 failed, left out)")
+    text = Path(outputs["caption"]).read_text()
+    wells = double_wells.read_double_wells(files, campaign.models)
+    assert wells.groupby("ensemble").size().tolist() == [58, 58, 58]  # the failed sample of the table is still there
+    samples = campaign_data.read_samples(campaign.observables("ipl2d"), campaign.models)
+    merged = samples[samples["fine"]].merge(wells, on=["ensemble", "sample"])
+    assert len(merged) == 114
+    assert merged["asymmetry"].to_numpy() == pytest.approx(merged["cubic_asymmetry"].to_numpy())
+    there = merged[merged["barrier_found"]]
+    assert there["barrier_energy"].to_numpy() == pytest.approx(there["barrier"].to_numpy())
+    above = merged[merged["cubic_asymmetry"] > 1]
+    assert f"{len(above)} and {(above['minimum_energy'] < 0).sum()} of {len(above)} above" in text
+    assert (above["minimum_energy"] < 0).sum() == (above["sample"] % 5 != 0).sum() > 0
+
+
+def test_figure_of_double_wells_without_any(campaign, tmp_path, outputs):
+    few = Campaign(tmp_path / "few", 3)  # one failed, two failed in this stage
+    files = few.double_wells(["ipl2d_n400"])
+    with pytest.raises(InputError, match="no file of stage double_wells holds any"):
+        double_wells.draw(few.observables("ipl2d"), files, few.models, **outputs)
+    with pytest.raises(InputError, match="no file of stage double_wells holds any"):
+        double_wells.draw(few.observables("ipl2d"), [], few.models, **outputs)
+    double_wells.draw(few.observables("ipl2d"), few.double_wells(["ipl2d_n400"], failed=1), few.models, **outputs)
+    check_outputs(outputs, "n = 1 (1 failed, left out)")
 
 
 def test_captions_stand_beside_the_picture_when_no_place_is_named(campaign, outputs):

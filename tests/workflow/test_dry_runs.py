@@ -53,7 +53,7 @@ def test_dry_run_plans_one_job_per_chunk_and_stage(workdir, campaign):
     chunks = sum(row.n_chunks for row in sheet(campaign))
     for stage in ("liquid", "inherent_state", "harmonic", "quartic", "cubic", "observables"):
         assert run.count(stage) == chunks
-    assert run.count("second_quartic") == 1
+    assert run.count("second_quartic") == 1 and run.count("double_wells") == 0
     assert run.count("gather") == len(sheet(campaign))
     for product in [f"fig{number}" for number in range(1, 10)] + ["table1", "table2", "predictions", "scorecard"]:
         assert run.count(product) == 1
@@ -107,6 +107,12 @@ def test_figure_whose_models_the_sheet_lacks_ends_in_one_line(workdir, figure):
     assert errors and all("sheet has no ensemble of the models needed" in line for line in errors)
     assert "Traceback" not in (workdir.path / f"results/mine/logs/figures/{figure}.log").read_text()
     assert run.count("liquid") == 0 and not list(workdir.path.glob("results/mine/figures/*"))
+
+
+def test_double_wells_are_made_when_asked_for(workdir):
+    run = workdir.dry_run("results/tiny/figures/double_wells.pdf")
+    assert run.count("double_wells") == run.count("cubic") == sum(row.n_chunks for row in sheet("tiny"))
+    assert run.count("double_wells_figure") == 1 and run.count("fig1") == 0
 
 
 def test_only_fig_1_needs_a_second_quartic_mode(workdir):

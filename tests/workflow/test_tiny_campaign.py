@@ -112,6 +112,14 @@ def test_changed_protocol_remakes_the_stage_and_what_follows(tiny):
     assert run.count("liquid") == run.count("inherent_state") == run.count("harmonic") == 0
 
 
+def test_double_wells_are_made_and_drawn_when_asked_for(tiny):
+    run = tiny.snakemake(f"{RESULTS}/figures/double_wells.pdf", "--config", "campaign=tiny")
+    assert run.status == 0, run.text[-3000:]
+    assert run.count("double_wells") == sum(row.n_chunks for row in ENSEMBLES.values()) and run.count("cubic") == 0
+    caption = (tiny.path / RESULTS / "figures/double_wells.rst").read_text()
+    assert "Barriers and lower minima found: 2D IPL" in caption and "2D IPL, N = 64: n = 12" in caption
+
+
 def verified(tiny, least_burn_in: float):
     """`snakemake verify` with another least burn-in: the tiny campaign's are far too short."""
     config = tiny.path / "config/config.yaml"

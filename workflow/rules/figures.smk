@@ -1,7 +1,8 @@
 # Figures: each reads tables (and the modes that it draws), selects and plots.
 #
 # needs   <results>/{ensemble}/observables.parquet, and for Figs. 1, 3, 6 chunks of the modes
-# makes   <results>/figures/{fig1..fig9}.{pdf,png}, and the captions of the report beside them (.rst)
+# makes   <results>/figures/{fig1..fig9}.{pdf,png}, when asked for double_wells.{pdf,png} (from the files of that stage),
+#         and the captions of the report beside them (.rst)
 
 
 rule fig1:
@@ -219,3 +220,27 @@ rule fig9:
         short_burn_ins=SHORT_BURN_INS,
     script:
         "../scripts/figures/fig9.py"
+
+
+rule double_wells_figure:
+    """Barriers and second minima along cubic modes, against the expansion's and kappa_3^3/tau_3^2 (Eqs. 32 and 35)."""
+    input:
+        observables=gathered(ENSEMBLES),
+        double_wells=stage_files("double_wells", ENSEMBLES),
+        models=MODEL_FILE,
+    output:
+        pdf="<results>/figures/double_wells.pdf",
+        png=report(
+            "<results>/figures/double_wells.png",
+            caption="../report/figure.rst",
+            category="Figures",
+            labels={"figure": "Double wells"},
+        ),
+        caption="<results>/figures/double_wells.rst",
+    log:
+        "<logs>/figures/double_wells.log",
+    params:
+        campaign=CAMPAIGN,
+        short_burn_ins=SHORT_BURN_INS,
+    script:
+        "../scripts/figures/double_wells.py"
