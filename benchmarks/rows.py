@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import autodiff_reference
@@ -15,14 +16,16 @@ from limits import limits
 from numba import njit
 from timing import Row, compare, seconds
 
+from nqe_core.double_wells import STEP_TOLERANCE, QuarticExpansion
 from nqe_core.elasticity import mismatch_force, nonaffine_velocities
-from nqe_core.energy import PairList
+from nqe_core.energy import PairList, forces
 from nqe_core.fire import SKIN, quench
 from nqe_core.harmonic import lowest_modes
 from nqe_core.hessian_matrix import hessian
 from nqe_core.interactions import Interactions
 from nqe_core.kernels import bond_rows
 from nqe_core.kernels import forces as force_kernel
+from nqe_core.linear_response import Factorised, solve_at_saddle
 from nqe_core.models import get_model
 from nqe_core.molecular_dynamics import TIME_STEP, LangevinDynamics
 from nqe_core.nonlinear_modes import find_cubic_mode, find_cubic_mode_from, find_quartic_mode
@@ -252,6 +255,23 @@ def poly_starts(folder: Path, n: int) -> list[Row]:
     return [compare("POLY N=2000 seven cubic starts + six solves", ours, reference, ">= 4", "s", n=n)]
 
 
+def saddle_step(folder: Path, n: int) -> list[Row]:
+    """One of Newton's steps to a saddle, from the shoulder of a cubic mode, against factors of M."""
+    model, configuration = get_model("ipl3d"), glass(folder, "ipl3d", 2048, 0)
+    bonds = Interactions.of(configuration, model)
+    z = find_cubic_mode(bonds, find_quartic_mode(bonds, lowest_modes(bonds).modes[0]).mode).mode
+    shoulder = configuration.positions + QuarticExpansion.along(bonds, z).shoulder * z
+    there = replace(configuration, positions=shoulder).wrapped()
+    pull, interactions = forces(there, model), Interactions.of(there, model)
+    return [
+        compare(
+            "Newton step to a saddle ipl3d N=2048 / factors of M",
+            lambda: solve_at_saddle(interactions, pull, STEP_TOLERANCE),
+            lambda: Factorised(interactions)(pull), ">= 5", "s", n=n,
+        )
+    ]  # fmt: skip
+
+
 ROWS = {
     "kernels": kernels,
     "quench": quench_rows,
@@ -260,5 +280,6 @@ ROWS = {
     "modes-packages": modes_against_packages,
     "modes-own": modes_against_own,
     "poly-starts": poly_starts,
+    "saddle": saddle_step,
     "limits": limits,
 }
