@@ -19,9 +19,9 @@ from nqe_core.models import Model, most_modes
 from nqe_core.nonlinear_modes import NonlinearMode, find_cubic_mode, find_quartic_mode
 from nqe_core.storage import ChunkReader
 
-# what `nqe analyse` makes of the glasses
+# what `nqe analyse` makes of the glasses, and what may be made of that
 LATER_FILES = (
-    *(f"{stage}{ending}" for stage in ("harmonic", "quartic", "cubic") for ending in (".h5", ".failed.h5")),
+    *(f"{stage}{ending}" for stage in ("harmonic", "quartic", "cubic", "double_wells") for ending in (".h5", ".failed.h5")),
     "observables.parquet", "observables.failed.parquet", "observables.csv", "modes.png",
 )  # fmt: skip
 

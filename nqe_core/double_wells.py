@@ -11,6 +11,7 @@ saddle and that minimum is found by looking for them.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,7 +30,7 @@ from nqe_core.rattlers import check_rattlers
 SAME = 1e-3  # distance of two minima, in units of the way to the barrier or the start, below which they are one
 BESIDE = 0.1  # of that way from the barrier, where quenches start
 NEWTON_STEPS = 30
-STEP_TOLERANCE = 1e-4  # of Newton's steps in 3D and 4D: the force falls by as much in each
+STEP_TOLERANCE = 1e-4  # of Newton's steps in 3D and 4D, at most: they are usually solved to 1e-7 and better
 SADDLE_TOLERANCE = 1e-10  # on the force ratio, at which a saddle counts as found
 
 
@@ -119,7 +120,11 @@ class Neighbour:
 
 
 def find_saddle(
-    configuration: Configuration, model: Model, z: np.ndarray, expansion: QuarticExpansion
+    configuration: Configuration,
+    model: Model,
+    z: np.ndarray,
+    expansion: QuarticExpansion,
+    between_steps: Callable[[], None] = lambda: None,
 ) -> Neighbour | None:
     """The barrier of a glass that Newton's method finds from that of the expansion along a mode, or from its shoulder.
 
@@ -132,6 +137,8 @@ def find_saddle(
         Mode of unit norm.
     expansion : QuarticExpansion
         Along `z`.
+    between_steps : callable
+        Called between Newton's steps and blocks of a quench; may raise to interrupt.
 
     Returns
     -------
@@ -144,8 +151,7 @@ def find_saddle(
     InputError
         The configuration does not fit the model, or `z` does not fit the configuration.
     ArithmeticError
-        Newton's equations on the way could not be solved, there are rattlers, or a quench from the saddle did not
-        converge.
+        There are rattlers, M of what may be the saddle could not be diagonalised, or a quench from it did not converge.
     """
     z = _checked(configuration, z)
     s = expansion.saddle
@@ -153,34 +159,42 @@ def find_saddle(
     here = _moved(configuration, s * z)
     longest = abs(s)  # a step as long as the way to the barrier leads somewhere else
     for _ in range(NEWTON_STEPS):
+        between_steps()
         pull, bonds = forces(here, model), Interactions.of(here, model)
         if np.linalg.norm(pull) <= SADDLE_TOLERANCE * np.sqrt(pair_sums(here, model)[2]):
             break
         step = _newton_step(bonds, pull)
+        if step is None:
+            return None
         here = _moved(here, step * min(1.0, longest / np.linalg.norm(step)))
     else:
         return None
     found = _compared(configuration, here, model, np.sign(s) * z)
     if not found.energy > 0.0 or not _of_first_order(bonds):
         return None
-    back = _downhill(configuration, found, model, z, -BESIDE)
+    back = _downhill(configuration, found, model, z, -BESIDE, between_steps)
     return found if back.distance <= SAME * found.distance else None
 
 
-def _newton_step(interactions: Interactions, pull: np.ndarray) -> np.ndarray:
-    """M^+ f: by factors in 2D, where they cost little and are exact."""
-    if interactions.dimension == 2:
-        return Factorised(interactions)(pull)
+def _newton_step(interactions: Interactions, pull: np.ndarray) -> np.ndarray | None:
+    """M^+ f: by factors in 2D, where they cost little and are exact; None where M is singular or hardly a saddle's."""
     check_rattlers(interactions)
-    return solve_at_saddle(interactions, pull, STEP_TOLERANCE)
+    try:
+        if interactions.dimension == 2:
+            return Factorised(interactions)(pull)
+        return solve_at_saddle(interactions, pull, STEP_TOLERANCE)
+    except ArithmeticError:
+        return None
 
 
 def _of_first_order(interactions: Interactions) -> bool:
     """Whether M has one negative eigenvalue."""
     if interactions.dimension == 2:
         return Factorised(interactions).negative_eigenvalues == 1
-    lowest, second = lowest_modes(interactions, 2).eigenvalues
-    return bool(lowest < 0.0 < second)
+    modes = lowest_modes(interactions, 2)
+    if not modes.converged:
+        raise ArithmeticError(f"modes of a saddle not converged: residual {modes.residuals.max():.1e}")
+    return bool(modes.eigenvalues[0] < 0.0 < modes.eigenvalues[1])
 
 
 def find_second_minimum(
@@ -189,6 +203,7 @@ def find_second_minimum(
     z: np.ndarray,
     expansion: QuarticExpansion,
     barrier: Neighbour | None = None,
+    between_steps: Callable[[], None] = lambda: None,
 ) -> Neighbour | None:
     """The minimum that a quench finds along a mode.
 
@@ -196,7 +211,7 @@ def find_second_minimum(
 
     Parameters
     ----------
-    configuration, model, z, expansion
+    configuration, model, z, expansion, between_steps
         As of `find_saddle`.
     barrier : Neighbour, optional
         From `find_saddle`.
@@ -217,27 +232,34 @@ def find_second_minimum(
     s = expansion.second_minimum
     s = expansion.shoulder if np.isnan(s) else s
     if barrier is not None:
-        found = _downhill(configuration, barrier, model, np.sign(s) * z, BESIDE)
+        found = _downhill(configuration, barrier, model, np.sign(s) * z, BESIDE, between_steps)
         return found if found.distance > SAME * barrier.distance else None
-    found = _compared(configuration, _quenched(_moved(configuration, s * z), model), model, np.sign(s) * z)
+    found = _compared(
+        configuration, _quenched(_moved(configuration, s * z), model, between_steps), model, np.sign(s) * z
+    )
     return found if found.distance > SAME * abs(s) else None
 
 
 def _downhill(
-    glass: Configuration, barrier: Neighbour, model: Model, direction: np.ndarray, beside: float
+    glass: Configuration,
+    barrier: Neighbour,
+    model: Model,
+    direction: np.ndarray,
+    beside: float,
+    between_steps: Callable[[], None],
 ) -> Neighbour:
     """The minimum beside a barrier: on the far side, or on the glass's where `beside` is negative."""
     way = minimum_image(barrier.configuration.positions - glass.positions, glass.box_length)
     start = _moved(barrier.configuration, beside * (way - way.mean(axis=0)))
-    return _compared(glass, _quenched(start, model), model, direction)
+    return _compared(glass, _quenched(start, model, between_steps), model, direction)
 
 
 def _moved(configuration: Configuration, displacement: np.ndarray) -> Configuration:
     return Configuration(configuration.positions + displacement, configuration.diameters, configuration.box_length)
 
 
-def _quenched(start: Configuration, model: Model) -> Configuration:
-    result = quench(start.wrapped(), model)
+def _quenched(start: Configuration, model: Model, between_steps: Callable[[], None]) -> Configuration:
+    result = quench(start.wrapped(), model, between_blocks=between_steps)
     if not result.converged:
         raise ArithmeticError(f"quench not converged: force ratio {result.force_ratio:.1e}")
     return result.configuration

@@ -23,7 +23,7 @@ from nqe_core.errors import InputError
 from nqe_core.hessian_matrix import hessian
 from nqe_core.interactions import Interactions
 from nqe_core.storage import ChunkReader, check_same_samples
-from nqe_core.tables import concatenated, write_csv, write_parquet
+from nqe_core.tables import concatenated, numbers_of, write_csv, write_parquet
 
 # names of the types by size: ASE takes nothing but elements in extended XYZ; HOOMD's custom is A, B
 XYZ_NAMES, GSD_NAMES = ("H", "He"), ("A", "B")
@@ -119,12 +119,21 @@ class Chunk:
 
 
 def _check_kinds(paths: Sequence[Path], ending: str) -> None:
-    """Tables become tables, files of stages anything else."""
+    """Tables, and what is one but for its format, become tables; files of stages anything else."""
     for path in map(Path, paths):
-        if ending in TABLES and path.suffix == ".h5":
+        if (
+            ending in TABLES
+            and path.suffix == ".h5"
+            and not (_has_numbers_only(path) and all(Path(other).suffix == ".h5" for other in paths))
+        ):
             raise InputError(f"{ending} is for tables (.parquet), {path} is a file of a stage")
         if ending not in TABLES and path.suffix == ".parquet":
             raise InputError(f"{ending} is for files of stages (.h5), {path} is a table")
+
+
+def _has_numbers_only(path: Path) -> bool:
+    with ChunkReader(path) as reader:
+        return reader.stage == "double_wells"
 
 
 def arrows_of(stages: Sequence[str], wanted: str | None) -> str | None:
@@ -228,7 +237,7 @@ def export_files(
     Parameters
     ----------
     paths : sequence of Path
-        Files of one chunk (an inherent state and modes of it), or tables (.parquet).
+        Files of one chunk (an inherent state and modes of it), or tables (.parquet, and files of stage double_wells).
     output : str
         Ends in .xyz, .gsd, .npz, .mtx, .csv or .parquet. Several Hessians need `{sample}` in the name.
     chosen : sequence of int, optional
@@ -258,7 +267,7 @@ def export_files(
     if ending in TABLES:
         if chosen is not None:
             raise InputError("--samples is for glasses and modes; a table is exported whole")
-        table = concatenated(paths)
+        table = (numbers_of if Path(paths[0]).suffix == ".h5" else concatenated)(paths)
         (write_csv if ending == ".csv" else write_parquet)(path, table)
         return f"{path}: {table.num_rows} rows"
     with Chunk(paths) as chunk:

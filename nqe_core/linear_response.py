@@ -28,6 +28,7 @@ from nqe_core.rattlers import check_rattlers
 LEAST_IN_SINGLE = 3e-6  # relative residual that single precision can be asked for
 MOST_ROUNDS = 6
 MOST_PRODUCTS = 20  # with M, for each degree of freedom
+MOST_AT_SADDLE = 20_000  # in all: some hundreds are enough near a saddle, and what is far from one must not take hours
 SAFETY = 0.3  # the solver's own residual runs a little ahead of the true one
 
 
@@ -150,7 +151,7 @@ def solve_at_saddle(interactions: Interactions, force: np.ndarray, tolerance: fl
     Raises
     ------
     ArithmeticError
-        The residual stayed larger: M is close to singular.
+        The residual stayed larger: M is close to singular, or has many negative eigenvalues.
     """
     size, d, rows, box = interactions.size, interactions.dimension, interactions.rows, interactions.box
     blocks = block_jacobi(interactions).reshape(-1, d, d)
@@ -167,17 +168,23 @@ def solve_at_saddle(interactions: Interactions, force: np.ndarray, tolerance: fl
         for apply in (product, inverse_of_blocks)
     )
     residual = interactions.to_rows(without_translation(force, d))
-    found, goal = np.zeros(size), tolerance * float(np.linalg.norm(residual))
-    for _ in range(MOST_ROUNDS):
-        if np.linalg.norm(residual) <= goal:
+    found, left = np.zeros(size), float(np.linalg.norm(residual))
+    goal, before = tolerance * left, math.inf
+    most = min(MOST_PRODUCTS * size, MOST_AT_SADDLE // MOST_ROUNDS)
+    while left < 0.5 * before:  # which is never true of what is not a number
+        if left <= goal:
             return without_translation(interactions.from_rows(found), d).reshape(force.shape)
         # its own tolerance is relative to |M| |z|; it also stops where |M r| is as small against |M| |r|, as it is where
         # only the softest directions are left
         own = 1e-6 * tolerance
-        step, _ = sparse_linalg.minres(operator, residual, M=preconditioner, rtol=own, maxiter=MOST_PRODUCTS * size)
+        try:
+            step, _ = sparse_linalg.minres(operator, residual, M=preconditioner, rtol=own, maxiter=most)
+        except ValueError as error:  # what it calls rounding in its preconditioner
+            raise ArithmeticError(f"the minimum residual method failed: {error}") from None
         found += without_translation(step, d)
         residual = residual - product(step)
-    raise ArithmeticError("the minimum residual method did not converge: M is close to singular")
+        before, left = left, float(np.linalg.norm(residual))
+    raise ArithmeticError("the minimum residual method did not converge: no saddle is near, or M is close to singular")
 
 
 class _Singles:

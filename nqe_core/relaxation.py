@@ -157,7 +157,8 @@ class Relaxation:
     @property
     def shortest(self) -> bool:
         """Whether no shorter run would have had shorter lags."""
-        return self.lags[1] <= self.cycle or self.sweeps < 2 * LEAST_SWEEPS
+        _, cycles = _snapshots(LEAST_SWEEPS, self.cycle)
+        return bool(self.lags[1] <= self.cycle * cycles)
 
     def line(self, study: Study) -> Measured:
         """What enters the table of relaxation times."""
@@ -251,11 +252,16 @@ def _start(study: Study, rng: np.random.Generator, state: Configuration | None) 
     return state, step
 
 
+def _snapshots(sweeps: int, cycle: int) -> tuple[int, int]:
+    """How many states of a run are kept, and how many cycles lie between two of them."""
+    in_all = sweeps // cycle
+    snapshots = min(SNAPSHOTS, max(FEWEST_SNAPSHOTS, in_all))
+    return snapshots, max(1, round(in_all / snapshots))
+
+
 def _follow(study: Study, liquid: Configuration, step: float | None, rng: np.random.Generator) -> _Run:
     walker = WALKERS[study.sampler](liquid, study.model, study.temperature, rng, study.swap_fraction, step)
-    in_all = study.sweeps // walker.sweeps_per_cycle
-    snapshots = min(SNAPSHOTS, max(FEWEST_SNAPSHOTS, in_all))
-    cycles = max(1, round(in_all / snapshots))  # between two of them
+    snapshots, cycles = _snapshots(study.sweeps, walker.sweeps_per_cycle)
     positions, sizes, energies = [], [], []
     started = time.process_time()
     for _ in range(snapshots):

@@ -17,7 +17,7 @@ import pyarrow.parquet as parquet
 from nqe_core.atomic_files import ContentChecksum, check_input, written_aside
 from nqe_core.errors import InputError
 from nqe_core.file_schema import SCHEMA_VERSION, UNREPRODUCIBLE, Field
-from nqe_core.storage import StorageError
+from nqe_core.storage import ChunkReader, StorageError
 
 OWN_SECONDS = "seconds_observables"
 
@@ -183,6 +183,18 @@ def gather_tables(paths: Sequence[Path], output: Path) -> pa.Table:
 def concatenated(paths: Sequence[Path]) -> pa.Table:
     """Tables one after the other, whatever samples they hold; columns that some lack are filled with nulls."""
     return one_below_the_other([read_table(path).replace_schema_metadata(None) for path in paths])
+
+
+def numbers_of(paths: Sequence[Path]) -> pa.Table:
+    """Files of stage double_wells, which has numbers only, as one table: a row for each sample, its ensemble first."""
+    tables = []
+    for path in paths:
+        with ChunkReader(path, "double_wells") as reader:
+            rows, name = list(reader.rows()), reader.attributes["ensemble"]
+            columns = [_column(field, [row[field.name] for row in rows]) for field in reader.fields]
+            names = [field.name for field in reader.fields]
+            tables.append(pa.Table.from_arrays([pa.array([name] * len(rows)), *columns], ["ensemble", *names]))
+    return one_below_the_other(tables)
 
 
 def one_below_the_other(tables: Sequence[pa.Table]) -> pa.Table:

@@ -136,10 +136,11 @@ class _Ensemble:
         self._alike(everything, lambda file: {key: file.attributes.get(key) for key in ALIKE})
         self.report.samples += len({sample for file in everything for sample in file.samples})
         last = next((files[stage] for stage in reversed(REQUIRED) if files[stage]), [])
-        failed = [reason for file in last for reason in file.failures if reason]
-        if failed:
-            total = sum(len(file.samples) for file in last)
-            self.report.notes.append(f"{self.folder.name}: {len(failed)} of {total} samples failed")
+        for checked, what in ((last, "samples"), (files["double_wells"], "searches for double wells")):
+            failed = [reason for file in checked for reason in file.failures if reason]
+            if failed:
+                total = sum(len(file.samples) for file in checked)
+                self.report.notes.append(f"{self.folder.name}: {len(failed)} of {total} {what} failed")
         for (name, made, asked), count in sorted(self.other_sweeps.items()):
             self.report.notes.append(
                 f"{self.folder.name}: {name} of {count} liquid files is {made}, the sheet says {asked}"

@@ -14,6 +14,7 @@ from typing import TextIO
 
 from nqe_core import stages
 from nqe_core.campaign import Options, run
+from nqe_core.double_well_stage import double_wells_job
 from nqe_core.equilibration import Protocol, equilibrate_job
 from nqe_core.jobs import Job
 from nqe_core.models import MODELS
@@ -107,5 +108,6 @@ def run_all_stages(folder: Path, model: str, n_particles: int, n_samples: int = 
     made("second_quartic.h5", stages.second_quartic_job(state, harmonic, quartic))
     made("cubic_macopt.h5", stages.cubic_job(state, quartic, "quartic", "macopt"))
     cubic = made("cubic.h5", stages.cubic_job(state, quartic, "nonaffine"))
+    made("double_wells.h5", double_wells_job(state, cubic))
     table = made("observables.parquet", stages.observables_job(liquid, state, harmonic, quartic, cubic))
     return [reason for reason in read_table(table)["failure"].to_pylist() if reason]

@@ -19,8 +19,12 @@ LEAST = 5  # samples of which a median is shown
 
 def wells(folders):
     """Every glass in which no search failed, with its number of particles and class of r."""
-    tables = []
-    for path in sorted(path for folder in folders for path in Path(folder, "double_wells").glob("*.h5")):
+    tables, paths = [], []
+    for folder in folders:
+        if not (found := sorted(Path(folder, "double_wells").glob("*.h5"))):
+            sys.exit(f"{folder}: there are no files of stage double_wells")
+        paths += found
+    for path in paths:
         with ChunkReader(path, "double_wells") as reader:
             columns = {field.name: reader.column(field.name) for field in reader.fields}
             tables.append(pd.DataFrame(columns).assign(n_particles=reader.attributes["n_particles"]))
@@ -80,4 +84,4 @@ def main(folders):
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main(sys.argv[1:] or sys.exit(__doc__.splitlines()[0]))

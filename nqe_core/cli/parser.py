@@ -73,7 +73,7 @@ def _export(commands) -> None:
     add = parser.add_argument
     add("files", nargs="+", metavar="FILE",
         help="of one chunk: the file of stage inherent_state and those of the modes wanted; or tables "
-        "(.parquet)")  # fmt: skip
+        "(.parquet) or files of stage double_wells")  # fmt: skip
     add("--output", required=True, type=place, metavar="FILE",
         help="its ending is the format: .xyz (extended XYZ) or .gsd for glasses and modes; .npz (scipy.sparse) or .mtx "
         "(MatrixMarket) for Hessians, with {sample} in the name where there are several; .csv or .parquet for "

@@ -9,6 +9,7 @@ from nqe_core import (
     MODELS,
     InputError,
     Interactions,
+    double_wells,
     find_cubic_mode,
     find_quartic_mode,
     hessian,
@@ -118,6 +119,34 @@ def test_a_mode_far_below_the_bound_leads_back():
     glass, model, z, expansion = soft_spot("ipl2d", lambda r: r < 0.45)
     assert find_saddle(glass, model, z, expansion) is None
     assert find_second_minimum(glass, model, z, expansion) is None
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_saddles_of_second_order_are_told(name):
+    """Between two minima M has no, one and more negative eigenvalues; so has a glass on the way back to its liquid."""
+    model, n_particles = MODELS[name], CASES[name][0]
+    start = initial_configuration(model, n_particles, np.random.default_rng(0))
+    glass = quench(start, model).configuration
+    way, seen = minimum_image(start.positions - glass.positions, glass.box_length), set()
+    for share in np.linspace(0.0, 0.12, 25):
+        bonds = Interactions.of(type(glass)(glass.positions + share * way, glass.diameters, glass.box_length), model)
+        negative = int(np.sum(np.linalg.eigvalsh(hessian(bonds).toarray()) < -1e-9))
+        assert double_wells._of_first_order(bonds) == (negative == 1)
+        seen.add(min(negative, 2))
+    assert seen >= {0, 2}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_where_newtons_equations_cannot_be_solved_there_is_no_saddle(name, monkeypatch):
+    """In all dimensions alike; it is no failure."""
+    glass, model, z, expansion = soft_spot(name, lambda r: r < 2)
+
+    def fails(*_):
+        raise ArithmeticError("a factorisation met a singular matrix")
+
+    monkeypatch.setattr(double_wells, "solve_at_saddle", fails)
+    monkeypatch.setattr(double_wells.Factorised, "__call__", fails)
+    assert find_saddle(glass, model, z, expansion) is None
 
 
 def test_the_sign_of_a_mode_does_not_matter():

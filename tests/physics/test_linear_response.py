@@ -180,8 +180,22 @@ def test_where_there_is_no_solution_one_line_says_so(glasses):
     """A force on a rattler."""
     bonds = glasses("ipl3d").interactions
     more = dataclasses.replace(bonds, n_particles=bonds.n_particles + 1)
-    with pytest.raises(ArithmeticError, match="did not converge: M is close to singular"):
+    with pytest.raises(ArithmeticError, match="did not converge: no saddle is near, or M is close to singular"):
         linear_response.solve_at_saddle(more, balanced_fields(more, 1)[0], 1e-6)
+
+
+def test_what_is_no_number_or_far_from_a_saddle_ends_soon(glasses, monkeypatch):
+    glass, products = glasses("ipl3d"), []
+    multiplied = linear_response.multiplied
+    monkeypatch.setattr(linear_response, "multiplied", lambda *a: products.append(1) or multiplied(*a))
+    far = Interactions.of(dataclasses.replace(
+        glass.configuration, positions=np.random.default_rng(0).random(glass.configuration.positions.shape) *
+        glass.configuration.box_length), glass.model)  # fmt: skip
+    for bonds, force in ((far, balanced_fields(far, 1)[0]), (far, np.full((far.n_particles, 3), np.nan))):
+        products.clear()
+        with pytest.raises(ArithmeticError, match="the minimum residual method"):
+            linear_response.solve_at_saddle(bonds, force, 1e-10)
+        assert len(products) < linear_response.MOST_AT_SADDLE
 
 
 def test_unstable_glass_is_refused(glasses):

@@ -22,7 +22,8 @@ from pyarrow import parquet
 
 from nqe_core import swap_monte_carlo
 from nqe_core.cli import main
-from nqe_core.cli.parser import SAMPLERS, build_parser
+from nqe_core.cli.arguments import SAMPLERS
+from nqe_core.cli.parser import build_parser
 from nqe_core.models import MODELS
 from nqe_core.relaxation import LEAST_SWEEPS
 from nqe_core.relaxation_table import Measured, add_to_table, constants_key
@@ -35,6 +36,7 @@ COMMANDS = (
     "harmonic",
     "quartic",
     "cubic",
+    "double-wells",
     "observables",
     "gather",
     "merge",
@@ -335,6 +337,22 @@ def test_export_refuses_what_it_would_ignore(capsys, campaign, tmp_path, files, 
     paths = [campaign / "small" / name for name in files]
     refused(capsys, ["export", *paths, "--output", tmp_path / output, *options], says.replace("{0}", str(paths[0])))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_double_wells_are_exported_as_a_table(capsys, campaign, tmp_path):
+    files = [campaign / "small/double_wells" / f"000{chunk}.h5" for chunk in (0, 1)]
+    for ending in ("csv", "parquet"):
+        output = tmp_path / f"wells.{ending}"
+        assert main(["export", *map(str, files), "--output", str(output)]) == 0
+        assert f"{output}: 4 rows" in capsys.readouterr().err
+        table = pd.read_csv(output, keep_default_na=False) if ending == "csv" else pd.read_parquet(output)
+        assert list(table.columns[:4]) == ["ensemble", "sample", "failure", "seconds"]
+        assert (table["ensemble"] == "small").all() and table["sample"].tolist() == [0, 1, 2, 3]
+        with ChunkReader(files[1]) as reader:
+            assert table["asymmetry"].iloc[2:].tolist() == reader.column("asymmetry").tolist()
+    mixed = [files[0], campaign / "small/observables/0000.parquet"]
+    refused(capsys, ["export", *mixed, "--output", tmp_path / "mixed.csv"], f"{files[0]} is a file of a stage")
+    refused(capsys, ["export", files[0], "--output", tmp_path / "mixed.xyz"], "holds stage 'double_wells'")
 
 
 def test_an_error_of_several_lines_is_told_in_one(capsys, tmp_path, monkeypatch):

@@ -264,6 +264,7 @@ def test_double_wells_are_what_the_searches_find(campaign, tmp_path):
     with ChunkReader(output, "double_wells") as reader:
         reader.verify()
         rows = list(reader.rows())
+    assert any(row["barrier_found"] for row in rows) and not all(row["barrier_found"] for row in rows)
     for glass, z, row in zip(glasses, modes, rows, strict=True):
         assert row["failure"] == ""
         along = QuarticExpansion.along(Interactions.of(glass, model), z)
@@ -297,6 +298,41 @@ def test_what_is_not_there_fails_no_sample(campaign, monkeypatch, barrier):
     monkeypatch.setattr(double_well_stage, "find_saddle", fails)
     row = first_row(double_wells_job(campaign["inherent_state"], campaign["cubic"]))
     assert row["failure"] == "ArithmeticError: quench not converged" and not row["barrier_found"]
+
+
+def test_a_second_well_that_is_not_finite_fails_its_sample(campaign, monkeypatch):
+    monkeypatch.setattr(
+        double_well_stage, "find_saddle", lambda *_: double_wells.Neighbour(None, math.inf, 1.0, 1.0, 0.5)
+    )
+    row = first_row(double_wells_job(campaign["inherent_state"], campaign["cubic"]))
+    assert row["failure"] == "barrier at 1 with energy inf" and not row["barrier_found"]
+
+
+def test_a_mode_without_a_quartic_expansion_fails_its_sample(campaign, monkeypatch):
+    monkeypatch.setattr(double_well_stage, "COEFFICIENTS", ("stiffness", "cubic_coefficient", "negative"))
+    row_of = ChunkReader.row
+
+    def row(self, sample, *names):
+        found = row_of(self, sample, *(name for name in names if name != "negative"))
+        return found | ({"negative": -3.0} if "negative" in names else {})
+
+    monkeypatch.setattr(ChunkReader, "row", row)
+    made = first_row(double_wells_job(campaign["inherent_state"], campaign["cubic"]))
+    assert made["failure"].startswith("cubic mode of negative quartic coefficient -3")
+
+
+def test_a_search_can_be_interrupted(campaign):
+    """In each step to the saddle and each block of a quench: large boxes take long."""
+    asked = []
+    with double_wells_job(campaign["inherent_state"], campaign["cubic"]) as job:
+        list(job.compute(job.units[0], None, lambda: asked.append(1)))
+    assert len(asked) >= 5
+
+    def interrupt():
+        raise Interrupted
+
+    with double_wells_job(campaign["inherent_state"], campaign["cubic"]) as job, pytest.raises(Interrupted):
+        list(job.compute(job.units[0], None, interrupt))
 
 
 def spied(monkeypatch, name: str) -> list:

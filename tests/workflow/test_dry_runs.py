@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import resource
 from collections import Counter
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -224,6 +225,20 @@ def test_cluster_jobs_ask_for_what_their_ensemble_costs(workdir):
         assert min(1440, max(10, 2 * chunk_minutes)) <= runtime <= min(1440, 15 + 4 * chunk_minutes)
         assert max(500, 1.2 * memory_mb(rows[name], rule, measured)) <= memory
     assert asked["ipl4d_n10000", "inherent_state"][0] > asked["ipl2d_n400", "inherent_state"][0]
+
+
+def test_double_wells_ask_for_quenches_however_the_glass_was_made(workdir, monkeypatch):
+    """Cooling takes far longer, and glasses that are read take no time at all."""
+    monkeypatch.chdir(workdir.path)
+    rules = load_rules("resources.smk", campaign="paper")
+    chunk, rows = SimpleNamespace(ensemble="ipl4d_n10000", chunk="0000"), rules["ENSEMBLES"]
+    cooled = rows["ipl4d_n10000"]
+    assert cooled.preparation == "cool"
+    asked = rules["minutes"]("double_wells", chunk, 1)
+    assert 10 < asked < rules["minutes"]("inherent_state", chunk, 1)
+    rows["ipl4d_n10000"] = replace(cooled, preparation="read", cooling_rate=0.0, source="glasses.xyz")
+    assert rules["minutes"]("inherent_state", chunk, 1) == 10
+    assert rules["minutes"]("double_wells", chunk, 1) == asked
 
 
 def test_a_job_that_comes_back_killed_gets_more(workdir, monkeypatch):

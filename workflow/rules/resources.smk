@@ -5,6 +5,7 @@
 
 import math
 import re
+from dataclasses import replace
 from functools import partial
 
 from snakemake.exceptions import WorkflowError
@@ -17,7 +18,8 @@ TIME_MARGIN, MEMORY_MARGIN = 3.0, 1.5
 START_UP_MINUTES, LEAST_MINUTES, LEAST_MB = 5, 10, 500
 MOST_MINUTES = 1440  # SLURM never starts a job that asks for more than its partition gives
 UNMEASURED_MINUTES, UNMEASURED_MB = 60, 2000  # of a model of one's own
-MEASURED = {"second_quartic": "quartic", "double_wells": "inherent_state"}  # by-ways cost about what these do
+MEASURED = {"second_quartic": "quartic", "double_wells": "inherent_state"}  # what by-ways are like
+WELLS_OVER_QUENCH = 4  # three quenches at most, and the way to the saddle
 
 
 def ranks(stage):
@@ -45,8 +47,10 @@ def samples_of_a_rank(stage, wildcards):
 
 def minutes(stage, wildcards, attempt):
     """Time limit of a chunk, from the measured cost of its samples."""
-    measured = MEASURED.get(stage, stage)
-    seconds = seconds_per_sample(ENSEMBLES[wildcards.ensemble], measured, COSTS, config["quench"]["cooling_start"])
+    row, measured, times = ENSEMBLES[wildcards.ensemble], MEASURED.get(stage, stage), 1
+    if stage == "double_wells":  # quenches, however the glass was made
+        row, times = replace(row, preparation="quench", cooling_rate=0.0), WELLS_OVER_QUENCH
+    seconds = times * seconds_per_sample(row, measured, COSTS, config["quench"]["cooling_start"])
     if not math.isfinite(seconds):
         return min(MOST_MINUTES, UNMEASURED_MINUTES * attempt)
     limit = START_UP_MINUTES + TIME_MARGIN * seconds * samples_of_a_rank(stage, wildcards) / 60.0

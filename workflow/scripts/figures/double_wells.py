@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pandas as pd
 import style
@@ -10,6 +12,7 @@ from entry import run
 
 from nqe_core import statistics, storage
 from nqe_core.errors import InputError
+from nqe_core.roles import PAPER_TEMPERATURE
 from nqe_core.units import Units
 
 ONE_WELL, BOUND = 8 / 9, 1.0  # of r = tau^2 / (3 kappa chi): a second well of the expansion, and a lower one (Eq. 32)
@@ -50,7 +53,8 @@ def draw(observables, double_wells, models, pdf, png, caption=None):
         caption or png,
         "Double wells. What lies along the cubic mode of a glass.",
         "(a) Share of the glasses in which Newton's method finds a barrier (filled, with 95 % Wilson intervals) and a "
-        f"quench beyond it a lower minimum (open), in classes of r = tau^2/(3 kappa chi) with {LEAST_SHOWN} glasses or "
+        "quench beyond it, or where there is none from the expansion's second minimum or shoulder, a lower minimum "
+        f"(open), in classes of r = tau^2/(3 kappa chi) with {LEAST_SHOWN} glasses or "
         "more; dotted lines: the expansion has a second minimum from r = 8/9 on, and a lower one above the bound of "
         "Eq. 32, r = 1. (b) Height of the barriers over kappa^3/tau^2 (Eq. 35); line: of the expansion, which has none "
         "below r = 8/9, and its limit 2/3. (c) Energy of the other minimum, of all particles together, against the "
@@ -77,7 +81,8 @@ def read_double_wells(paths, models) -> pd.DataFrame:
 
 def _name(part: pd.DataFrame, temperature: float) -> str:
     name = model_name(part["model"].iloc[0], part["dimension"].iloc[0])
-    return name if part["family"].iloc[0] == "IPL" and temperature == 2.0 else f"{name}, $T_p$ = {temperature:g}"
+    of_the_paper = part["family"].iloc[0] == "IPL" and math.isclose(temperature, PAPER_TEMPERATURE)
+    return name if of_the_paper else f"{name}, $T_p$ = {temperature:g}"
 
 
 def _classes(part: pd.DataFrame) -> np.ndarray:
