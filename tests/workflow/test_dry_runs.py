@@ -236,7 +236,8 @@ def test_double_wells_ask_for_quenches_however_the_glass_was_made(workdir, monke
     assert cooled.preparation == "cool"
     asked = rules["minutes"]("double_wells", chunk, 1)
     assert 10 < asked < rules["minutes"]("inherent_state", chunk, 1)
-    rows["ipl4d_n10000"] = replace(cooled, preparation="read", cooling_rate=0.0, source="glasses.xyz")
+    read = {"preparation": "read", "source": "glasses.xyz", "samples_per_walker": 1}
+    rows["ipl4d_n10000"] = replace(cooled, cooling_rate=0.0, swap_fraction=0.0, burn_in=0, spacing=0, **read)
     assert rules["minutes"]("inherent_state", chunk, 1) == 10
     assert rules["minutes"]("double_wells", chunk, 1) == asked
 
