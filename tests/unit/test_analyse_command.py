@@ -101,7 +101,7 @@ def test_a_folder_never_holds_files_of_two_analyses(sources, tmp_path, monkeypat
 
     command = ["analyse", "--model", "ipl3d", SIZES, "--no-picture", "--output", str(tmp_path / "out")]
     assert main([*command, str(sources / "glass_0.xyz")]) == 0
-    for name in ("modes.png", "quartic.failed.h5"):
+    for name in ("modes.png", "quartic.failed.h5", "double_wells.h5"):
         (tmp_path / "out" / name).write_bytes(b"of the first glass")
     (tmp_path / "out" / "notes.txt").write_text("mine")
     first = content()

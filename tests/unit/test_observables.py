@@ -304,6 +304,7 @@ def test_a_second_well_that_is_not_finite_fails_its_sample(campaign, monkeypatch
     monkeypatch.setattr(
         double_well_stage, "find_saddle", lambda *_: double_wells.Neighbour(None, math.inf, 1.0, 1.0, 0.5)
     )
+    monkeypatch.setattr(double_well_stage, "find_second_minimum", lambda *_: None)
     row = first_row(double_wells_job(campaign["inherent_state"], campaign["cubic"]))
     assert row["failure"] == "barrier at 1 with energy inf" and not row["barrier_found"]
 
