@@ -16,7 +16,7 @@ from nqe_core.cli.stage_arguments import (
     quartic,
     quench,
     read,
-)  # fmt: skip
+)
 
 
 class Parser(argparse.ArgumentParser):
