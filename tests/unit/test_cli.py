@@ -542,7 +542,7 @@ def test_a_good_campaign_is_verified(campaign, tmp_path, capsys):
     sheet.write_text(SHEET.format(n_samples=4))
     status, report = verify(capsys, campaign, "--sheet", sheet)
     assert status == 0, report
-    assert report.splitlines()[-1].endswith("15 files, 4 samples, 0 problems")
+    assert report.splitlines()[-1].endswith("17 files, 4 samples, 0 problems")
 
 
 def truncate(path: Path) -> None:

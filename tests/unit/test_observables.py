@@ -285,7 +285,7 @@ def test_what_is_not_there_fails_no_sample(campaign, monkeypatch, barrier):
     """Nor is anything stored of it but that; a search that fails is a failed sample."""
     there = double_wells.Neighbour(None, 0.25, 2.0, 1.5, 0.5)
     monkeypatch.setattr(double_well_stage, "find_saddle", lambda *_: there if barrier else None)
-    monkeypatch.setattr(double_well_stage, "find_second_minimum", lambda *a: None if a[-1] is there else there)
+    monkeypatch.setattr(double_well_stage, "find_second_minimum", lambda *a: None if a[4] is there else there)
     row = first_row(double_wells_job(campaign["inherent_state"], campaign["cubic"]))
     found, missing = ("barrier", "minimum") if barrier else ("minimum", "barrier")
     values = [row[f"{found}_{name}"] for name in ("found", "energy", "distance", "along_mode", "participation_ratio")]

@@ -1,7 +1,5 @@
 """Double wells along cubic modes: whether the glass has the barrier and the second minimum, how high and how deep."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np
