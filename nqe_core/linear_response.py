@@ -171,9 +171,9 @@ def solve_at_saddle(interactions: Interactions, force: np.ndarray, tolerance: fl
     found, left = np.zeros(size), float(np.linalg.norm(residual))
     goal, before = tolerance * left, math.inf
     most = min(MOST_PRODUCTS * size, MOST_AT_SADDLE // MOST_ROUNDS)
-    while left < 0.5 * before:  # which is never true of what is not a number
-        if left <= goal:
-            return without_translation(interactions.from_rows(found), d).reshape(force.shape)
+    for _ in range(MOST_ROUNDS):
+        if not left < 0.5 * before:  # which is never true of what is not a number
+            break
         # its own tolerance is relative to |M| |z|; it also stops where |M r| is as small against |M| |r|, as it is where
         # only the softest directions are left
         own = 1e-6 * tolerance
@@ -184,6 +184,8 @@ def solve_at_saddle(interactions: Interactions, force: np.ndarray, tolerance: fl
         found += without_translation(step, d)
         residual = residual - product(step)
         before, left = left, float(np.linalg.norm(residual))
+        if left <= goal:
+            return without_translation(interactions.from_rows(found), d).reshape(force.shape)
     raise ArithmeticError("the minimum residual method did not converge: no saddle is near, or M is close to singular")
 
 

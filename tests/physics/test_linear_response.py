@@ -198,6 +198,28 @@ def test_what_is_no_number_or_far_from_a_saddle_ends_soon(glasses, monkeypatch):
         assert len(products) < linear_response.MOST_AT_SADDLE
 
 
+@pytest.mark.parametrize(("gain", "rounds"), [(0.9, 1), (0.4, linear_response.MOST_ROUNDS)])
+def test_rounds_at_a_saddle_are_counted(glasses, monkeypatch, gain, rounds):
+    """As many as the products with M allow, and none after one that did not halve the residual."""
+    bonds, asked = glasses("ipl3d").interactions, []
+    minres = linear_response.sparse_linalg.minres
+
+    def partly(operator, rhs, maxiter, **options):
+        asked.append(maxiter)
+        step, flag = minres(operator, rhs, maxiter=maxiter, **options)
+        return (1.0 - gain) * step, flag
+
+    monkeypatch.setattr(linear_response.sparse_linalg, "minres", partly)
+    with pytest.raises(ArithmeticError, match="did not converge"):
+        linear_response.solve_at_saddle(bonds, balanced_fields(bonds, 1)[0], 1e-4)
+    assert len(asked) == rounds and sum(asked) <= linear_response.MOST_AT_SADDLE
+
+
+def test_no_force_moves_nothing(glasses):
+    bonds = glasses("ipl3d").interactions
+    assert not linear_response.solve_at_saddle(bonds, np.zeros((bonds.n_particles, 3)), 1e-4).any()
+
+
 def test_unstable_glass_is_refused(glasses):
     glass = glasses("ipl3d")
     liquid = Interactions.of(glass.liquid, glass.model)
