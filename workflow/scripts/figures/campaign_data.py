@@ -205,14 +205,20 @@ def thinned(part: pd.DataFrame, most: int, frequency: str = "quartic_frequency")
     return part.sort_values(frequency, kind="stable").iloc[ranks - 1].sort_values("sample", kind="stable")
 
 
+def temperature_note(part: pd.DataFrame, mathematical: bool = False) -> str:
+    """ ", T_p = 0.5" behind the name of an ensemble; nothing for IPL glasses of the paper's parent temperature."""
+    row = part.iloc[0]
+    if row["family"] == "IPL" and math.isclose(row["parent_temperature"], PAPER_TEMPERATURE):
+        return ""
+    return f", {'$T_p$' if mathematical else 'T_p'} = {row['parent_temperature']:g}"
+
+
 def label(part: pd.DataFrame, mathematical: bool = False) -> str:
     """Name of an ensemble in a caption: "3D IPL, N = 2048"; or, with symbols in mathematical type, in a figure."""
     row = part.iloc[0]
-    n, temperature = ("$N$", "$T_p$") if mathematical else ("N", "T_p")
+    n = "$N$" if mathematical else "N"
     name = f"{model_name(row['model'], row['dimension'])}, {n} = {row['n_particles']:.0f}"
-    if row["family"] == "IPL" and math.isclose(row["parent_temperature"], PAPER_TEMPERATURE):
-        return name
-    return f"{name}, {temperature} = {row['parent_temperature']:g}"
+    return name + temperature_note(part, mathematical)
 
 
 def counts(samples: pd.DataFrame, used: pd.DataFrame) -> str:

@@ -1,16 +1,14 @@
 """Double wells along cubic modes: whether the glass has the barrier and the second minimum, how high and how deep."""
 
-import math
-
 import numpy as np
 import pandas as pd
 import style
-from campaign_data import as_list, choose, counts, model_name, read_models, read_samples
+from campaign_data import as_list, choose, counts, model_name, read_models, read_samples, temperature_note
 from entry import run
 
 from nqe_core import statistics, storage
+from nqe_core.double_wells import QuarticExpansion
 from nqe_core.errors import InputError
-from nqe_core.roles import PAPER_TEMPERATURE
 from nqe_core.units import Units
 
 ONE_WELL, BOUND = 8 / 9, 1.0  # of r = tau^2 / (3 kappa chi): a second well of the expansion, and a lower one (Eq. 32)
@@ -27,13 +25,12 @@ def draw(observables, double_wells, models, pdf, png, caption=None):
     chosen = choose(samples, "the figure of double wells").merge(wells, on=["ensemble", "sample"])
     if chosen.empty:
         raise InputError("the figure of double wells needs finished samples: no file of stage double_wells holds any")
-    series = list(chosen.groupby(["family", "dimension", "parent_temperature"], sort=True))
+    series = [part for _, part in chosen.groupby(["family", "dimension", "parent_temperature"], sort=True)]
     looks = style.looks(len(series))
     made, axes = style.figure(style.DOUBLE, 2.9, 1, 3)
     shares, heights, depths = axes[0]
-    for k, (((_, _, temperature), part), (colour, marker)) in enumerate(zip(series, looks, strict=True)):
-        name = _name(part, temperature)
-        _shares(shares, part, colour, marker, (k - (len(series) - 1) / 2) * 0.8 / len(series), name)
+    for k, (part, (colour, marker)) in enumerate(zip(series, looks, strict=True)):
+        _shares(shares, part, colour, marker, (k - (len(series) - 1) / 2) * 0.8 / len(series))
         there = part[part["barrier_found"]]
         style.scatter(heights, there["asymmetry"], there["barrier_energy"] / there["barrier"], colour, marker)
         both = there[there["minimum_found"]]
@@ -57,7 +54,7 @@ def draw(observables, double_wells, models, pdf, png, caption=None):
         "Eq. 32, r = 1. (b) Height of the barriers over kappa^3/tau^2 (Eq. 35); line: of the expansion, which has none "
         "below r = 8/9, and its limit 2/3. (c) Energy of the other minimum, of all particles together, against the "
         "barrier's: lower (filled) and higher (open) ones; dashed: equal sizes.",
-        _statements(chosen),
+        _statements(series),
         counts(samples, chosen),
     )
 
@@ -77,10 +74,8 @@ def read_double_wells(paths, models) -> pd.DataFrame:
     return table[table["failure"] == ""].drop(columns="failure")
 
 
-def _name(part: pd.DataFrame, temperature: float) -> str:
-    name = model_name(part["model"].iloc[0], part["dimension"].iloc[0])
-    of_the_paper = part["family"].iloc[0] == "IPL" and math.isclose(temperature, PAPER_TEMPERATURE)
-    return name if of_the_paper else f"{name}, $T_p$ = {temperature:g}"
+def _name(part: pd.DataFrame, mathematical: bool = False) -> str:
+    return model_name(part["model"].iloc[0], part["dimension"].iloc[0]) + temperature_note(part, mathematical)
 
 
 def _classes(part: pd.DataFrame) -> np.ndarray:
@@ -88,9 +83,9 @@ def _classes(part: pd.DataFrame) -> np.ndarray:
     return np.searchsorted(CLASSES, part["asymmetry"], "right") - 1
 
 
-def _shares(panel, part, colour, marker, offset, name) -> None:
+def _shares(panel, part, colour, marker, offset) -> None:
     classes, lower = _classes(part), part["minimum_energy"] < 0
-    for found, face, label in ((part["barrier_found"], colour, name), (lower, "white", None)):
+    for found, face, label in ((part["barrier_found"], colour, _name(part, mathematical=True)), (lower, "white", None)):
         places, shares = [], []
         for number in range(len(NAMES)):
             here = classes == number
@@ -122,10 +117,11 @@ def _finish(shares, heights, depths, chosen) -> None:
             style.note(panel, "no barrier found")
     if len(there):
         low, high = there["asymmetry"].min() * 0.8, max(there["asymmetry"].max() * 1.3, 2.0)
-        r = np.geomspace(ONE_WELL, high, 200)
-        # of kappa = chi = 1 and tau^2 = 3 r, in units of kappa^3 / tau^2
-        s = 1.5 * np.sqrt(3 * r) * (1 - np.sqrt(1 - ONE_WELL / r))
-        heights.plot(r, 3 * r * (s**2 / 2 - np.sqrt(3 * r) * s**3 / 6 + s**4 / 24), color=style.BLACK, lw=0.9, zorder=4)
+        r = np.geomspace(ONE_WELL * (1 + 1e-9), high, 200)
+        expected = [QuarticExpansion(1.0, np.sqrt(3 * value), 1.0) for value in r]
+        # in units of kappa^3 / tau^2
+        curve = [3 * value * along.energy(along.saddle) for value, along in zip(r, expected, strict=True)]
+        heights.plot(r, curve, color=style.BLACK, lw=0.9, zorder=4)
         heights.axhline(2 / 3, color=style.GREY, lw=0.7, ls="--", zorder=0)
         style.logarithmic(heights)
         ratio = there["barrier_energy"] / there["barrier"]
@@ -144,11 +140,10 @@ def _finish(shares, heights, depths, chosen) -> None:
     depths.set_ylabel(r"$|\Delta U|$  $(m c_T^2)$")
 
 
-def _statements(chosen: pd.DataFrame) -> str:
+def _statements(series: list[pd.DataFrame]) -> str:
     """Shares in words, of each model."""
     parts = []
-    for (_, _, temperature), part in chosen.groupby(["family", "dimension", "parent_temperature"], sort=True):
-        name = _name(part, temperature).replace("$", "")
+    for part in series:
         shares = []
         for text, here in (
             ("below r = 8/9", part["asymmetry"] <= ONE_WELL),
@@ -158,7 +153,7 @@ def _statements(chosen: pd.DataFrame) -> str:
             if here.any():
                 found, lower = part["barrier_found"][here], (part["minimum_energy"] < 0)[here]
                 shares.append(f"{found.sum()} and {lower.sum()} of {here.sum()} {text}")
-        parts.append(f"{name}: {', '.join(shares)}")
+        parts.append(f"{_name(part)}: {', '.join(shares)}")
     return "Barriers and lower minima found: " + "; ".join(parts) + "."
 
 
